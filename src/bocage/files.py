@@ -1,0 +1,86 @@
+"""Writing so that an output appears whole or not at all, and digests that say what was read.
+
+A file is written under a temporary name in its own folder and renamed when it is complete. A killed run leaves at most
+a hidden temporary file, which the next write to the same name replaces.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bocage.errors import StorageError
+
+_BLOCK = 1 << 20
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it becomes ``path``, on any error it is removed.
+
+    The temporary name keeps the suffix, since libraries choose a format by it.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, the quota is spent or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if isinstance(error, StorageError) or error.errno not in _STORAGE_TROUBLE:
+            raise
+        raise StorageError(
+            f"{path} could not be written: {os.strerror(error.errno)}", _STORAGE_TROUBLE[error.errno]
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+_STORAGE_TROUBLE = {
+    errno.ENOSPC: "free some space and run the same command again; what was finished is kept",
+    errno.EDQUOT: "free some space or raise the quota and run the same command again; what was finished is kept",
+    errno.EFBIG: "write to a file system that allows larger files",
+    errno.EACCES: "make the folder writable for this user",
+    errno.EPERM: "make the folder writable for this user",
+    errno.EROFS: "choose a project folder on a writable disk",
+}
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write ``content`` to ``path``, whole or not at all."""
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text to ``path``, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON to ``path``, whole or not at all. NaN and infinity are refused."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_json(content: Any) -> str:
+    """Return the SHA-256 of a JSON-like value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,42 @@
+"""What a stage gives back: what it made, what it refused and figures for a person and for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bocage.errors import BocageError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A scene, tile, layer or sample that a stage left out: its name, the reason and the mend."""
+
+    subject: str
+    reason: str
+    mend: str = ""
+
+    @classmethod
+    def of(cls, subject: str, error: BocageError) -> Refusal:
+        """Return the refusal that an error of ours stands for."""
+        return cls(subject, error.problem, error.mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one stage.
+
+    Attributes
+    ----------
+    outputs
+        The files and folders that the stage owns and has brought up to date.
+    figures
+        JSON-like figures of the run: counts, areas, metrics.
+    refused
+        What was left out. A stage that refused something still wrote the rest.
+    """
+
+    outputs: tuple[Path, ...]
+    figures: dict[str, Any] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()

@@ -1,0 +1,178 @@
+"""A project: one folder with its settings file, and where each stage keeps what it made."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bocage.errors import ProjectError, SettingsError
+from bocage.grid import Bounds, Grid, Tiling
+from bocage.settings import Settings
+
+SETTINGS_FILE = "bocage.toml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The settings of a project and the paths of its stages. Nothing here touches a raster."""
+
+    folder: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, folder: Path | str = ".") -> Project:
+        """Read ``bocage.toml`` in ``folder``.
+
+        Raises
+        ------
+        ProjectError
+            If the folder holds no settings file.
+        SettingsError
+            If the file is not TOML, holds an unknown key or a value out of range.
+        """
+        folder = Path(folder)
+        file = folder / SETTINGS_FILE
+        if not file.is_file():
+            raise ProjectError(f"{folder} is not a project: it holds no {SETTINGS_FILE}", f"run: bocage init {folder}")
+        try:
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            return cls(folder.absolute(), Settings.model_validate(content))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file} is not valid TOML: {error}", "mend the line that is named") from error
+        except ValidationError as error:
+            raise SettingsError(
+                f"{file}: {_first_faults(error)}", "mend or remove the setting that is named"
+            ) from error
+
+    @property
+    def grid(self) -> Grid:
+        """The working lattice."""
+        return Grid(self.settings.grid.crs, self.settings.grid.resolution)
+
+    @property
+    def tiling(self) -> Tiling:
+        """The work tiles, 10 km by default."""
+        return Tiling(self.grid, self.settings.grid.tile_size)
+
+    @property
+    def cells(self) -> Tiling:
+        """The production cells in which products are delivered, 100 km by default."""
+        return Tiling(self.grid, self.settings.grid.cell_size)
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The area to work on as the settings give it, or None for all that the scenes cover."""
+        bbox = self.settings.area.bbox
+        return None if bbox is None else Bounds(*bbox)
+
+    def paths(self, pattern: str) -> list[Path]:
+        """Return the files and folders that a path setting names, sorted.
+
+        ``${NAME}`` and ``${NAME:-default}`` stand for environment variables; ``*`` and ``**`` match names; a relative
+        path starts at the project folder. A path without a wildcard is returned also where nothing is there, so that
+        the stage that needs it can say which file is missing.
+
+        Raises
+        ------
+        SettingsError
+            If an environment variable without a default is not set.
+        """
+        path = self.folder / _expand(pattern)
+        magic = next((index for index, part in enumerate(path.parts) if any(sign in part for sign in "*?[")), None)
+        if magic is None:
+            return [path]
+        return sorted(Path(*path.parts[:magic]).glob(str(Path(*path.parts[magic:]))))
+
+    @property
+    def scenes_file(self) -> Path:
+        """The catalogue of scenes, STAC GeoParquet."""
+        return self.folder / "scenes.parquet"
+
+    @property
+    def labels_folder(self) -> Path:
+        """Label tiles on the lattice: 0 non-tree, 1 tree, 255 ignore."""
+        return self.folder / "labels"
+
+    @property
+    def samples_file(self) -> Path:
+        """The drawn cells, GeoParquet."""
+        return self.folder / "samples.parquet"
+
+    @property
+    def chips_folder(self) -> Path:
+        """Image and label chips of the samples."""
+        return self.folder / "chips"
+
+    @property
+    def models_folder(self) -> Path:
+        """One model package per training run."""
+        return self.folder / "models"
+
+    @property
+    def map_folder(self) -> Path:
+        """Probability tiles and their STAC Items."""
+        return self.folder / "map"
+
+    @property
+    def features_folder(self) -> Path:
+        """Features per production cell, GeoParquet."""
+        return self.folder / "features"
+
+    @property
+    def products_folder(self) -> Path:
+        """The layers as they are delivered."""
+        return self.folder / "products"
+
+    @property
+    def accuracy_folder(self) -> Path:
+        """Sample and estimates."""
+        return self.folder / "accuracy"
+
+    @property
+    def report_folder(self) -> Path:
+        """The report of the project."""
+        return self.folder / "report"
+
+    @property
+    def receipts_folder(self) -> Path:
+        """One receipt per stage."""
+        return self.folder / ".bocage"
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def _expand(text: str) -> str:
+    def value(found: re.Match[str]) -> str:
+        name, default = found[1], found[2]
+        given = os.environ.get(name)
+        if given:
+            return given
+        if default is None:
+            raise SettingsError(
+                f"the path {text!r} needs the environment variable {name}", f"set it: export {name}=..."
+            )
+        return default
+
+    return _VARIABLE.sub(value, text)
+
+
+def _first_faults(error: ValidationError, most: int = 5) -> str:
+    faults: list[Any] = error.errors()
+    lines = [f"[{'.'.join(str(part) for part in fault['loc'])}] {_in_words(fault)}" for fault in faults[:most]]
+    if len(faults) > most:
+        lines.append(f"and {len(faults) - most} more")
+    return "; ".join(lines)
+
+
+def _in_words(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "is not a setting of Bocage"
+    given = fault.get("input")
+    return f"{fault['msg'][0].lower()}{fault['msg'][1:]} (it is {given!r})"

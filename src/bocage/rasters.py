@@ -1,0 +1,160 @@
+"""Writing cloud-optimised GeoTIFFs whole, and reading one back onto a lattice window.
+
+The file is made in memory and then written by :mod:`bocage.files`: GDAL reports a full disk only when it closes a file,
+and by then the caller may believe the write succeeded. A raster that Bocage writes is a tile or a chip, so it fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from bocage.errors import StorageError
+from bocage.files import write_bytes
+from bocage.grid import SNAP, Grid, Window
+
+Compression = Literal["DEFLATE", "LZW", "ZSTD"]
+
+
+def write_cog(
+    path: Path,
+    array: NDArray[np.generic],
+    *,
+    grid: Grid,
+    window: Window,
+    nodata: float | None = None,
+    descriptions: Sequence[str] = (),
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+    tags: Mapping[str, str] | None = None,
+    compression: Compression = "DEFLATE",
+    overviews: Literal["average", "mode", "nearest"] = "average",
+) -> None:
+    """Write an array that covers ``window`` as a cloud-optimised GeoTIFF.
+
+    Parameters
+    ----------
+    array
+        (rows, columns) or (bands, rows, columns).
+    nodata
+        The value declared as nodata, or None.
+    descriptions
+        One name per band.
+    colours
+        A colour table for a one-band byte raster: value to (red, green, blue), 0 to 255.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written; an older file of that name stays as it was.
+    """
+    write_bytes(
+        path,
+        cog_bytes(
+            array,
+            grid.crs,
+            grid.transform(window),
+            nodata=nodata,
+            descriptions=descriptions,
+            colours=colours,
+            tags=tags,
+            compression=compression,
+            overviews=overviews,
+        ),
+    )
+
+
+def cog_bytes(
+    array: NDArray[np.generic],
+    crs: str,
+    transform: Affine,
+    *,
+    nodata: float | None = None,
+    descriptions: Sequence[str] = (),
+    colours: Mapping[int, tuple[int, int, int]] | None = None,
+    tags: Mapping[str, str] | None = None,
+    compression: Compression = "DEFLATE",
+    overviews: Literal["average", "mode", "nearest"] = "average",
+) -> bytes:
+    """Return the bytes of a cloud-optimised GeoTIFF; the parameters are those of :func:`write_cog`."""
+    bands = array[np.newaxis] if array.ndim == 2 else array
+    with MemoryFile() as plain, MemoryFile() as cog:
+        with plain.open(
+            driver="GTiff",
+            count=len(bands),
+            height=bands.shape[1],
+            width=bands.shape[2],
+            dtype=bands.dtype,
+            crs=crs,
+            transform=transform,
+            nodata=nodata,
+            tiled=True,
+            blockxsize=512,
+            blockysize=512,
+            BIGTIFF="IF_SAFER",
+        ) as file:
+            file.write(bands)
+            for index, name in enumerate(descriptions, start=1):
+                file.set_band_description(index, name)
+            if colours is not None:
+                file.write_colormap(1, {value: (*colour, 255) for value, colour in colours.items()})
+            if tags:
+                file.update_tags(**tags)
+        rasterio.shutil.copy(
+            plain.name,
+            cog.name,
+            driver="COG",
+            compress=compression,
+            blocksize=512,
+            overview_resampling=overviews,
+            predictor="STANDARD" if compression != "LZW" else "NO",
+        )
+        return bytes(cog.getbuffer())
+
+
+def read_window(path: Path, grid: Grid, window: Window, *, band: int = 1, fill: float = 0) -> NDArray[np.generic]:
+    """Read the pixels of a raster that already lies on the lattice; pixels beyond its edge become ``fill``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) in the raster's own data type.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be opened or read.
+    """
+    try:
+        with rasterio.open(path) as file:
+            own = _lattice_window(file, grid, path)
+            result = np.full(window.shape, fill, dtype=file.dtypes[band - 1])
+            shared = window.intersection(own)
+            if shared is not None:
+                rows, columns = shared.slices(own)
+                result[shared.slices(window)] = file.read(
+                    band, window=((rows.start, rows.stop), (columns.start, columns.stop))
+                )
+            return result
+    except RasterioError as error:
+        raise StorageError(f"{path} cannot be read: {error}", "remove it and run the stage again") from error
+
+
+def _lattice_window(file: rasterio.DatasetReader, grid: Grid, path: Path) -> Window:
+    """Return the lattice window of an open raster, refusing one that lies between the lattice's pixels."""
+    transform = file.transform
+    column, row = transform.c / grid.resolution, -transform.f / grid.resolution
+    aligned = abs(transform.a - grid.resolution) < SNAP * grid.resolution and transform.b == transform.d == 0
+    if not aligned or max(abs(column - round(column)), abs(row - round(row))) > 100 * SNAP:
+        raise StorageError(
+            f"{path} does not lie on the lattice of {grid.resolution} m", "remove it and run the stage again"
+        )
+    return Window(round(column), round(row), file.width, file.height)

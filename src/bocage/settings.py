@@ -1,0 +1,198 @@
+"""The settings of a project, one section per stage, as they stand in ``bocage.toml``.
+
+An unknown key is an error: a misspelt setting that is silently ignored costs a production its week.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+BandName = Literal["red", "green", "blue", "nir", "other"]
+
+
+class Section(BaseModel):
+    """A table of the settings file: immutable, without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ProjectSettings(Section):
+    """What the project is called."""
+
+    name: str = "bocage"
+
+
+class GridSettings(Section):
+    """The working lattice."""
+
+    crs: str = "EPSG:3035"
+    resolution: Positive = 2.0
+    tile_size: Positive = 10_000.0
+    cell_size: Positive = 100_000.0
+
+    @model_validator(mode="after")
+    def _whole_pixels(self) -> Self:
+        for name, size in (("tile_size", self.tile_size), ("cell_size", self.cell_size)):
+            pixels = size / self.resolution
+            if abs(pixels - round(pixels)) > 1e-4:
+                raise ValueError(f"{name} {size} m is not a whole number of {self.resolution} m pixels")
+        if abs(self.cell_size / self.tile_size - round(self.cell_size / self.tile_size)) > 1e-9:
+            raise ValueError(f"cell_size {self.cell_size} m is not a multiple of tile_size {self.tile_size} m")
+        return self
+
+
+class AreaSettings(Section):
+    """The area to work on: a rectangle in the grid's units, or all that the scenes cover."""
+
+    bbox: tuple[float, float, float, float] | None = None
+
+    @model_validator(mode="after")
+    def _holds_area(self) -> Self:
+        if self.bbox is not None and not (self.bbox[0] < self.bbox[2] and self.bbox[1] < self.bbox[3]):
+            raise ValueError("bbox is left, bottom, right, top, with left < right and bottom < top")
+        return self
+
+
+class ScenesSettings(Section):
+    """Where the scenes lie and how they become 8 bits."""
+
+    paths: tuple[str, ...] = ("scenes/*.tif",)
+    bands: tuple[BandName, ...] | None = None
+    stretch: Literal["percentile", "minmax", "none"] = "percentile"
+    percentiles: tuple[Share, Share] = (0.005, 0.995)
+
+
+LayerKind = Literal["classes", "tree_cover_density", "small_woody_features", "canopy_height", "crop_types"]
+
+
+class LayerSettings(Section):
+    """A reference layer: its kind decides how its values vote."""
+
+    kind: LayerKind
+    paths: tuple[str, ...]
+    year: int | None = None
+    tree: tuple[int, ...] = ()
+    ignore: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _codes(self) -> Self:
+        if self.kind == "classes" and not self.tree:
+            raise ValueError('a layer of kind "classes" needs tree = [codes that mean tree]')
+        return self
+
+
+class ReferenceSettings(Section):
+    """The layers that the labels are fused from, and the thresholds of the vote."""
+
+    layers: tuple[LayerSettings, ...] = ()
+    corrections: str | None = None
+    tree_height: Positive = 3.0
+    ground_height: Positive = 1.0
+    dense_cover: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class SamplesSettings(Section):
+    """How many cells are drawn, how large, and how they are split."""
+
+    count: Count = 10_000
+    cell_size: Positive = 2560.0
+    seed: int = 0
+    minimum_valid: Share = 0.5
+    minimum_per_stratum: Annotated[int, Field(ge=0)] = 2
+    split: Literal["blocks", "scenes"] = "blocks"
+    block_size: Positive = 10_240.0
+    test_share: Share = 0.1
+    validation_share: Share = 0.1
+    test_scenes: tuple[str, ...] = ()
+    validation_scenes: tuple[str, ...] = ()
+    zones: str | None = None
+    urban: str | None = None
+
+
+class RunSettings(Section):
+    """One training run: the backbone and what differs from the defaults."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "slf"
+    backbone: str = "efficientnet_lite0"
+    pretrained: bool = True
+    steps: Count = 2000
+    batch_size: Count = 8
+    crop: Count = 256
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    validate_every: Count = 200
+    average: Share = 0.99
+    seed: int = 0
+
+
+class TrainingSettings(Section):
+    """The training runs; mapping uses the one that ``mapping.model`` names."""
+
+    runs: Annotated[tuple[RunSettings, ...], Field(min_length=1)] = (RunSettings(),)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [run.name for run in self.runs]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two runs share a name: {sorted(names)}")
+        return self
+
+
+class MappingSettings(Section):
+    """How the probability mosaic is made."""
+
+    model: str = "slf"
+    chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
+    overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
+    batch_size: Count = 4
+    engine: Literal["local", "ray"] = "local"
+    workers: Annotated[int, Field(ge=0)] = 0
+
+
+class FeaturesSettings(Section):
+    """From probability to features."""
+
+    profile: Literal["2015", "2018", "2021"] = "2021"
+    threshold: Share = 0.5
+    resolution: Positive = 5.0
+
+
+class ProductsSettings(Section):
+    """Names of the delivered layers."""
+
+    reference_year: int = 2021
+    version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
+    revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
+
+
+class AccuracySettings(Section):
+    """What the map is compared with, and the size of the sample."""
+
+    reference: LayerSettings | None = None
+    population: Literal["area", "test"] = "test"
+    count: Count = 1000
+    minimum_per_stratum: Count = 100
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    seed: int = 0
+
+
+class Settings(Section):
+    """All settings of a project; every section has defaults."""
+
+    project: ProjectSettings = ProjectSettings()
+    grid: GridSettings = GridSettings()
+    area: AreaSettings = AreaSettings()
+    scenes: ScenesSettings = ScenesSettings()
+    reference: ReferenceSettings = ReferenceSettings()
+    samples: SamplesSettings = SamplesSettings()
+    training: TrainingSettings = TrainingSettings()
+    mapping: MappingSettings = MappingSettings()
+    features: FeaturesSettings = FeaturesSettings()
+    products: ProductsSettings = ProductsSettings()
+    accuracy: AccuracySettings = AccuracySettings()
