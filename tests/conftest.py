@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a law may load a library; no test asserts a time.
+settings.register_profile("bocage", deadline=None)
+settings.load_profile("bocage")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,3 +1,21 @@
-"""Bocage maps small landscape features (hedges, tree lines, groves, scrub) from very-high-resolution scenes."""
+"""Bocage maps small landscape features (hedges, tree lines, groves, scrub) from very-high-resolution scenes.
 
+>>> import bocage
+>>> model = bocage.load_model("models/slf")  # doctest: +SKIP
+>>> woody = bocage.segment("scene.tif", model)  # doctest: +SKIP
+>>> features = bocage.extract_features(woody > 0.5)  # doctest: +SKIP
+"""
+
+from typing import Any
+
+__all__ = ["__version__", "extract_features", "load_model", "segment"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # The interface needs xarray and, later, torch: the command line must answer --help without loading them.
+    if name in {"extract_features", "load_model", "segment"}:
+        from bocage import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'bocage' has no attribute {name!r}")

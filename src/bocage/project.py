@@ -6,12 +6,14 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from bocage.errors import ProjectError, SettingsError
+from bocage.files import write_text
 from bocage.grid import Bounds, Grid, Tiling
 from bocage.settings import Settings
 
@@ -143,6 +145,21 @@ class Project:
     def receipts_folder(self) -> Path:
         """One receipt per stage."""
         return self.folder / ".bocage"
+
+
+def create_project(folder: Path, template: str) -> Path:
+    """Write a commented settings file into a new project folder and return its path.
+
+    Raises
+    ------
+    ProjectError
+        If the folder already holds a project: its settings are never overwritten.
+    """
+    file = folder / SETTINGS_FILE
+    if file.exists():
+        raise ProjectError(f"{folder} already holds a {SETTINGS_FILE}", "choose another folder or edit that file")
+    write_text(file, resources.files("bocage.templates").joinpath(f"{template}.toml").read_text(encoding="utf-8"))
+    return file
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")

@@ -1,0 +1,167 @@
+"""The chain: which stages are up to date, and running those that are not.
+
+A stage is stale when its settings, a stage before it or a file from outside has changed since its receipt, or when
+something that it made is gone. Inside a stage, finished tiles, chips and training steps are kept, so a stage that was
+interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bocage.errors import BocageError
+from bocage.files import digest_json
+from bocage.project import Project
+from bocage.receipts import Receipt, sizes
+from bocage.stages import STAGES, Stage, stage_named
+
+_log = logging.getLogger("bocage")
+
+State = Literal["done", "stale", "missing", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """Whether a stage is up to date, and why not."""
+
+    stage: Stage
+    state: State
+    reason: str
+    receipt: Receipt | None
+
+
+def inputs_digest(project: Project, stage: Stage, options: dict[str, Any]) -> str:
+    """Return the digest of all that a stage would read now: settings, earlier receipts, files from outside, options."""
+    settings = project.settings.model_dump(mode="json", include=set(stage.sections))
+    earlier = {name: receipt.digest for name in stage.after if (receipt := _receipt(project, name)) is not None}
+    outside = [
+        (str(path), stat.st_size, stat.st_mtime_ns)
+        for path in stage.outside(project)
+        if path.exists() and (stat := path.stat())
+    ]
+    return digest_json({"settings": settings, "earlier": earlier, "outside": outside, "options": options})
+
+
+def state_of(project: Project, stage: Stage) -> StageState:
+    """Say whether a stage is done, stale, interrupted, failed or missing, and why."""
+    receipt = _receipt(project, stage.name)
+    if receipt is None:
+        return StageState(stage, "missing", "never ran", None)
+    if receipt.status == "running":
+        return StageState(stage, "interrupted", f"was stopped after its start at {receipt.started}", receipt)
+    if receipt.status == "failed":
+        return StageState(stage, "failed", receipt.reason, receipt)
+    reason = _why_stale(project, stage, receipt)
+    return StageState(stage, "stale" if reason else "done", reason, receipt)
+
+
+def _why_stale(project: Project, stage: Stage, receipt: Receipt) -> str:
+    if receipt.options:
+        given = ", ".join(f"{name} = {value}" for name, value in receipt.options.items())
+        return f"was made with other options than the settings: {given}"
+    if receipt.inputs != inputs_digest(project, stage, {}):
+        return "its settings, an earlier stage or a file that it reads has changed"
+    gone = [name for name, size in receipt.outputs.items() if _size(project.folder / name) != size]
+    if gone:
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        return f"{gone[0]}{more} is missing or changed"
+    return ""
+
+
+def status(project: Project) -> list[StageState]:
+    """Return the state of every stage; a stage after one that is not done is stale even where its receipt agrees."""
+    states: dict[str, StageState] = {}
+    for stage in STAGES:
+        own = state_of(project, stage)
+        waits_for = [name for name in stage.after if states[name].state != "done"]
+        if own.state == "done" and waits_for:
+            own = replace(own, state="stale", reason=f"{waits_for[0]} will run again before it")
+        states[stage.name] = own
+    return list(states.values())
+
+
+def run_stage(project: Project, name: str, **options: Any) -> Receipt:
+    """Run one stage, whether it is up to date or not, and leave its receipt.
+
+    Parameters
+    ----------
+    options
+        What the caller asks for beyond the settings. They are written to the receipt, and a stage that was run with
+        options counts as stale for ``bocage run``.
+
+    Raises
+    ------
+    BocageError
+        As the stage raises it; the receipt then says ``failed`` and why.
+    """
+    stage = stage_named(name)
+    options = {key: value for key, value in options.items() if value is not None}
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    receipt = Receipt(name, "running", inputs_digest(project, stage, options), started, options=options)
+    receipt.write(project.receipts_folder)
+    _log.info("%s: %s", name, stage.makes)
+    clock = time.perf_counter()
+    try:
+        outcome = stage.run(project, **options)
+    except BocageError as error:
+        replace(receipt, status="failed", reason=str(error), seconds=time.perf_counter() - clock).write(
+            project.receipts_folder
+        )
+        raise
+    receipt = replace(
+        receipt,
+        status="done",
+        seconds=round(time.perf_counter() - clock, 3),
+        peak_memory_mb=peak_memory_mb(),
+        figures=outcome.figures,
+        refused=outcome.refused,
+        outputs=sizes(outcome.outputs, project.folder),
+    )
+    receipt.write(project.receipts_folder)
+    for refusal in outcome.refused:
+        _log.warning("%s refused %s: %s", name, refusal.subject, refusal.reason)
+    _log.info("%s: done in %.1f s", name, receipt.seconds)
+    return receipt
+
+
+def run_chain(project: Project, *, until: str | None = None) -> list[Receipt]:
+    """Run every stage that is not up to date, in order, and return the receipts of all.
+
+    Parameters
+    ----------
+    until
+        The name of the last stage to run; all by default.
+    """
+    receipts = []
+    for stage in STAGES:
+        current = state_of(project, stage)
+        if current.state == "done" and current.receipt is not None:
+            _log.info("%s: up to date", stage.name)
+            receipts.append(current.receipt)
+        else:
+            receipts.append(run_stage(project, stage.name))
+        if stage.name == until:
+            break
+    return receipts
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory that this process or one of its children has held, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(peak * unit / 2**20, 1)
+
+
+def _receipt(project: Project, stage: str) -> Receipt | None:
+    return Receipt.read(project.receipts_folder, stage)
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

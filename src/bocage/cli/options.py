@@ -1,0 +1,72 @@
+"""Options that every command shares, and the one way in which commands answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bocage.receipts import Receipt
+
+ProjectFolder = Annotated[Path, typer.Option("--project", help="The project folder; it holds bocage.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable result on standard output.")]
+HERE = Path()
+
+output = Console(soft_wrap=True)
+
+
+def answer(content: Any, *, as_json: bool) -> None:
+    """Print a result: JSON as one object, anything else as lines for a person."""
+    if as_json:
+        typer.echo(json.dumps(content, default=str))
+    elif isinstance(content, dict):
+        for name, value in content.items():
+            output.print(f"{name}: {_in_words(value)}", markup=False, highlight=False)
+    else:
+        output.print(content, markup=False, highlight=False)
+
+
+def answer_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows as a table for a person."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    output.print(table)
+
+
+def finish(receipts: Sequence[Receipt], *, as_json: bool) -> None:
+    """Print what stages did and end the program: status 1 if any of them refused an input.
+
+    Raises
+    ------
+    typer.Exit
+        With status 1 where something was refused.
+    """
+    if as_json:
+        stages = [asdict(receipt) for receipt in receipts]
+        answer(stages[0] if len(stages) == 1 else {"stages": stages}, as_json=True)
+    else:
+        for receipt in receipts:
+            figures = ", ".join(
+                f"{name.replace('_', ' ')} {_in_words(value)}"
+                for name, value in receipt.figures.items()
+                if isinstance(value, int | float | str)
+            )
+            output.print(
+                f"{receipt.stage} ({receipt.seconds:.1f} s): {figures or 'done'}", markup=False, highlight=False
+            )
+            for refusal in receipt.refused:
+                mend = f"\n    mend: {refusal.mend}" if refusal.mend else ""
+                output.print(f"  refused {refusal.subject}: {refusal.reason}{mend}", markup=False, highlight=False)
+    if any(receipt.refused for receipt in receipts):
+        raise typer.Exit(1)
+
+
+def _in_words(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

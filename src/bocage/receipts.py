@@ -1,0 +1,92 @@
+"""The receipt of a stage: what it read, what it left behind, how long it took and what it refused.
+
+A receipt is a small JSON file in ``.bocage/``. It is the only memory of the chain: a stage is done when its receipt
+says so, what it read has not changed since and what it made is still in place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bocage.errors import StorageError
+from bocage.files import write_json
+from bocage.outcome import Refusal
+
+Status = Literal["running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one run of one stage left behind.
+
+    Attributes
+    ----------
+    inputs
+        Digest of all that the stage read: its settings, the receipts of earlier stages, files from outside.
+    outputs
+        File names, relative to the project folder, with their sizes in bytes.
+    started
+        Time of the start, ISO 8601 in UTC.
+    seconds
+        Wall time of the run.
+    peak_memory_mb
+        Largest resident memory of the process up to the end of the stage, in MiB.
+    reason
+        Why the stage failed, if it did.
+    """
+
+    stage: str
+    status: Status
+    inputs: str
+    started: str
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+    outputs: dict[str, int] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write the receipt into the folder of receipts."""
+        write_json(folder / f"{self.stage}.json", asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path, stage: str) -> Receipt | None:
+        """Return the receipt of a stage, or None where it never ran.
+
+        Raises
+        ------
+        StorageError
+            If the file is there and is not a receipt.
+        """
+        path = folder / f"{stage}.json"
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            receipt = cls(**content)
+            return replace(receipt, refused=tuple(Refusal(**refusal) for refusal in content["refused"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise StorageError(f"{path} is not a receipt: {error}", "remove it; the stage will run again") from error
+
+    @property
+    def digest(self) -> str:
+        """What a later stage depends on: the inputs decide the outputs, together with what was refused."""
+        return f"{self.inputs}:{','.join(sorted(refusal.subject for refusal in self.refused))}"
+
+
+def sizes(paths: Iterable[Path], root: Path) -> dict[str, int]:
+    """Return the size of every file at or below ``paths``, by name relative to ``root``."""
+    found: dict[str, int] = {}
+    for path in paths:
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+        for file in files:
+            if not any(part.startswith(".") for part in file.relative_to(path.parent).parts):
+                name = file.relative_to(root) if file.is_relative_to(root) else file
+                found[str(name)] = file.stat().st_size
+    return found

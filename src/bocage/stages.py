@@ -1,0 +1,153 @@
+"""The stages of the chain in their order: what each makes, what it reads and which function runs it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bocage.outcome import Outcome
+from bocage.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: its name, what it makes, the settings and stages it reads, and how it runs.
+
+    Attributes
+    ----------
+    entry
+        The function that runs the stage, as ``module:name``; it is imported when the stage runs, since torch takes
+        seconds to load.
+    sections
+        Names of the settings sections that the stage reads.
+    after
+        Names of the stages whose output it reads.
+    outside
+        Lists the files from outside the project that the stage reads.
+    """
+
+    name: str
+    makes: str
+    entry: str
+    sections: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    outside: Callable[[Project], Iterable[Path]] = lambda _: ()
+
+    def run(self, project: Project, **options: Any) -> Outcome:
+        """Run the stage's own function."""
+        module, name = self.entry.split(":")
+        outcome: Outcome = getattr(importlib.import_module(module), name)(project, **options)
+        return outcome
+
+
+def _scene_files(project: Project) -> Iterator[Path]:
+    for pattern in project.settings.scenes.paths:
+        yield from project.paths(pattern)
+
+
+def _layer_files(project: Project) -> Iterator[Path]:
+    for layer in project.settings.reference.layers:
+        for pattern in layer.paths:
+            yield from project.paths(pattern)
+    if project.settings.reference.corrections is not None:
+        yield from project.paths(project.settings.reference.corrections)
+
+
+def _stratum_files(project: Project) -> Iterator[Path]:
+    for pattern in (project.settings.samples.zones, project.settings.samples.urban):
+        if pattern is not None:
+            yield from project.paths(pattern)
+
+
+def _truth_files(project: Project) -> Iterator[Path]:
+    if project.settings.accuracy.reference is not None:
+        for pattern in project.settings.accuracy.reference.paths:
+            yield from project.paths(pattern)
+
+
+_PLACE = ("grid", "area")
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "scenes",
+        makes="the catalogue of scenes",
+        entry="bocage.scenes:catalogue_scenes",
+        sections=(*_PLACE, "scenes"),
+        outside=_scene_files,
+    ),
+    Stage(
+        "labels",
+        makes="labels 0 / 1 / 255 from the layers",
+        entry="bocage.reference:build_labels",
+        sections=(*_PLACE, "reference"),
+        after=("scenes",),
+        outside=_layer_files,
+    ),
+    Stage(
+        "samples",
+        makes="stratified cells",
+        entry="bocage.samples:draw_samples",
+        sections=(*_PLACE, "samples"),
+        after=("scenes",),
+        outside=_stratum_files,
+    ),
+    Stage(
+        "chips",
+        makes="image and label chips",
+        entry="bocage.samples:cut_chips",
+        sections=(*_PLACE, "samples"),
+        after=("scenes", "labels", "samples"),
+    ),
+    Stage(
+        "train",
+        makes="model packages",
+        entry="bocage.training:train_models",
+        sections=(*_PLACE, "training"),
+        after=("chips",),
+    ),
+    Stage(
+        "map",
+        makes="the probability mosaic",
+        entry="bocage.mapping:map_area",
+        sections=(*_PLACE, "mapping"),
+        after=("scenes", "train"),
+    ),
+    Stage(
+        "features",
+        makes="polygons with geometry and class",
+        entry="bocage.features:extract_features",
+        sections=(*_PLACE, "features", "reference"),
+        after=("map",),
+        outside=_layer_files,
+    ),
+    Stage(
+        "products",
+        makes="the layers as they are delivered",
+        entry="bocage.products:write_products",
+        sections=(*_PLACE, "features", "products", "reference"),
+        after=("map", "features"),
+        outside=_layer_files,
+    ),
+    Stage(
+        "assess",
+        makes="accuracy with confidence intervals",
+        entry="bocage.accuracy:assess",
+        sections=(*_PLACE, "features", "accuracy"),
+        after=("samples", "map"),
+        outside=_truth_files,
+    ),
+    Stage(
+        "report",
+        makes="the report",
+        entry="bocage.report:write_report",
+        sections=("project",),
+        after=("chips", "train", "map", "features", "products", "assess"),
+    ),
+)
+
+
+def stage_named(name: str) -> Stage:
+    """Return the stage of that name."""
+    return next(stage for stage in STAGES if stage.name == name)

@@ -1,0 +1,1 @@
+"""Settings files for new projects, one per kind of area."""

@@ -1,0 +1,64 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bocage.errors import StorageError
+from bocage.files import digest_file, digest_json, whole_file, write_bytes, write_json, write_text
+
+
+def test_a_file_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "a.txt"
+    write_text(target, "première")
+    assert target.read_text(encoding="utf-8") == "première"
+    assert [path.name for path in target.parent.iterdir()] == ["a.txt"]
+
+
+def test_an_error_while_writing_keeps_the_old_file_and_leaves_no_rest(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+
+    def write_half() -> None:
+        with whole_file(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        write_half()
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_named_and_the_old_file_kept(tmp_path: Path, code: int) -> None:
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    with pytest.raises(StorageError, match=r"a\.txt") as caught, whole_file(target):
+        raise OSError(code, os.strerror(code))
+    assert "mend:" in str(caught.value)
+    assert target.read_text() == "old"
+
+
+def test_other_errors_of_the_system_pass_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "a.txt"):
+        raise FileNotFoundError(errno.ENOENT, "gone")
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"iou": float("nan")})
+    assert not (tmp_path / "a.json").exists()
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.none()))
+def test_the_digest_of_json_does_not_depend_on_the_order_of_keys(content: dict[str, object]) -> None:
+    assert digest_json(content) == digest_json(dict(reversed(list(content.items()))))
+
+
+def test_the_digest_of_a_file_changes_with_one_byte(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", b"0" * 100)
+    write_bytes(tmp_path / "b", b"0" * 99 + b"1")
+    assert digest_file(tmp_path / "a") != digest_file(tmp_path / "b")

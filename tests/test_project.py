@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from bocage.errors import ProjectError, SettingsError
+from bocage.project import Project, create_project
+
+
+def write(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "bocage.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_folder_without_settings_is_no_project(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="bocage init") as caught:
+        Project.open(tmp_path)
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_an_empty_file_is_a_project_with_defaults(tmp_path: Path) -> None:
+    project = Project.open(write(tmp_path, ""))
+    assert project.grid.crs == "EPSG:3035"
+    assert project.tiling.pixels == 5000
+    assert project.bounds is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[grid\n", "not valid TOML"),
+        ("[grid]\nresolutoin = 2.0\n", r"\[grid.resolutoin\] is not a setting"),
+        ("[maps]\n", r"\[maps\] is not a setting"),
+        ("[grid]\nresolution = -2.0\n", r"\[grid.resolution\].*greater than 0"),
+        ("[grid]\nresolution = 3.0\n", "not a whole number"),
+        ("[area]\nbbox = [4, 3, 2, 1]\n", "left, bottom, right, top"),
+        ('[[training.runs]]\nname = "a"\n[[training.runs]]\nname = "a"\n', "two runs share a name"),
+        ('[[training.runs]]\nname = "../../etc"\n', "should match pattern"),
+        ('[[reference.layers]]\nkind = "classes"\npaths = ["a.tif"]\n', "codes that mean tree"),
+        ("[accuracy]\nconfidence = nan\n", "confidence"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as caught:
+        Project.open(write(tmp_path, text))
+    assert "bocage.toml" in str(caught.value)
+
+
+def test_bytes_that_are_not_text_are_named(tmp_path: Path) -> None:
+    (tmp_path / "bocage.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match=r"bocage\.toml"):
+        Project.open(tmp_path)
+
+
+@pytest.mark.parametrize("template", ["europe", "local"])
+def test_a_template_is_a_valid_project_and_is_never_overwritten(tmp_path: Path, template: str) -> None:
+    create_project(tmp_path / "new", template)
+    assert Project.open(tmp_path / "new").settings.reference.layers
+    with pytest.raises(ProjectError, match="already holds"):
+        create_project(tmp_path / "new", template)
+
+
+def test_paths_expand_variables_and_wildcards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.open(write(tmp_path / "project", ""))
+    (tmp_path / "data").mkdir()
+    for name in ("b.tif", "a.tif", "a.txt"):
+        (tmp_path / "data" / name).touch()
+    monkeypatch.setenv("SOME_DATA", str(tmp_path / "data"))
+    assert [path.name for path in project.paths("${SOME_DATA}/*.tif")] == ["a.tif", "b.tif"]
+    monkeypatch.delenv("SOME_DATA")
+    assert [path.name for path in project.paths("${SOME_DATA:-../data}/*.tif")] == ["a.tif", "b.tif"]
+    with pytest.raises(SettingsError, match="SOME_DATA"):
+        project.paths("${SOME_DATA}/*.tif")
+    assert project.paths("missing.tif") == [project.folder / "missing.tif"]
