@@ -1,0 +1,248 @@
+"""The stage ``map``: plan the tiles of the project's area, map those that are missing or stale, report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from bocage.errors import GridError, MappingError, ModelError, ProjectError
+from bocage.grid import Bounds
+from bocage.mapping.engines import make_engine
+from bocage.mapping.lattice import Lattice
+from bocage.mapping.planning import Plan, make_plan
+from bocage.mapping.receipt import Recipe, TileSummary, cog_path, read_summary, receipt_path
+from bocage.mapping.worker import Work
+from bocage.outcome import Outcome, Refusal
+from bocage.progress import track
+from bocage.project import Project
+
+if TYPE_CHECKING:
+    from bocage.models.segmenter import Segmenter
+
+_log = logging.getLogger("bocage")
+
+type Box = Bounds | tuple[float, float, float, float]
+
+
+def map_area(
+    project: Project,
+    *,
+    model: str | None = None,
+    bbox: Box | None = None,
+    engine: str | None = None,
+    workers: int | None = None,
+) -> Outcome:
+    """Map every tile of the project's area that is not in place as planned.
+
+    Parameters
+    ----------
+    model
+        Name of a training run or path of a model package; the setting ``mapping.model`` where None.
+    bbox
+        Left, bottom, right, top in the units of the grid: only tiles that share ground with it.
+    engine, workers
+        ``"local"`` or ``"ray"``, and how many tiles at once; the settings where None.
+
+    Raises
+    ------
+    ProjectError
+        If no scene is catalogued yet.
+    ModelError
+        If the model was trained for other bands or another resolution.
+    MappingError
+        If no scene covers the area, if no pixel of it is valid, or if a worker dies.
+    StorageError
+        If the disk is full. Tiles written before stay, and the next run continues after them.
+    """
+    started = time.perf_counter()
+    segmenter, work = _prepare(project, model)
+    todo = _plan(project, work.recipe, bbox)
+    _remove_strays(project, todo, bbox)
+    runner = make_engine(
+        engine or project.settings.mapping.engine, project.settings.mapping.workers if workers is None else workers
+    )
+    if todo.jobs:
+        _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
+    mapped = list(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs))) if todo.jobs else []
+    summaries = [*mapped, *_summaries(project.map_folder, todo)]
+    refused = _refusals(mapped)
+    _require_valid(todo, summaries, refused)
+    return Outcome((project.map_folder,), _figures(todo, mapped, summaries, time.perf_counter() - started), refused)
+
+
+def plan(
+    project: Project,
+    *,
+    model: str | None = None,
+    bbox: Box | None = None,
+) -> Plan:
+    """Say what :func:`map_area` would do: tiles, scenes, bytes, chips, hours. No pixel of a scene is read.
+
+    The rate is that of the tiles that are in place; where there is none, the model is timed on an empty batch.
+
+    Raises
+    ------
+    ProjectError, ModelError, MappingError
+        As :func:`map_area` does before it reads a pixel.
+    """
+    segmenter, work = _prepare(project, model)
+    found = _plan(project, work.recipe, bbox)
+    if found.rate is not None:
+        return found
+    return replace(found, rate=bare_rate(segmenter, work.recipe.lattice.chip, work.batch_size))
+
+
+def bare_rate(segmenter: Segmenter, chip: int, batch_size: int) -> float:
+    """Return how many chips per second the model alone maps on this machine, from the second of two batches."""
+    images = np.ones((batch_size, len(segmenter.bands), chip, chip), dtype=np.uint8)
+    valid = np.ones((batch_size, chip, chip), dtype=np.bool_)
+    segmenter.predict(images, valid)
+    started = time.perf_counter()
+    segmenter.predict(images, valid)
+    return batch_size / max(time.perf_counter() - started, 1e-9)
+
+
+def check_model(segmenter: Segmenter, name: str, resolution: float) -> None:
+    """Refuse a model that was trained for other bands or for pixels of another size.
+
+    Raises
+    ------
+    ModelError
+        If the bands are not red, green, blue, nir in that order, or the resolution differs from ``resolution``.
+    """
+    from bocage.scenes import BANDS  # rasterio and geopandas are slow to import
+
+    if tuple(segmenter.bands) != tuple(BANDS):
+        raise ModelError(
+            f"the model {name} was trained for the bands {', '.join(segmenter.bands)}, not {', '.join(BANDS)}",
+            "train a model on these scenes, or choose another with mapping.model",
+        )
+    if abs(segmenter.resolution - resolution) > 1e-6 * resolution:
+        raise ModelError(
+            f"the model {name} was trained at {segmenter.resolution:g} m, and the grid has {resolution:g} m pixels",
+            f"train a model at {resolution:g} m, or set grid.resolution to {segmenter.resolution:g}",
+        )
+
+
+def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
+    from bocage.models import load_model  # torch takes seconds to import
+    from bocage.scenes import open_scene  # see above
+
+    settings = project.settings.mapping
+    name = model or settings.model
+    folder = _model_folder(project, name)
+    segmenter = load_model(folder)
+    check_model(segmenter, name, project.grid.resolution)
+    lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
+    recipe = Recipe(project.grid, lattice, folder.name, segmenter.digest)
+    return segmenter, Work(recipe, project.map_folder, settings.batch_size, partial(load_model, folder), open_scene)
+
+
+def _model_folder(project: Project, name: str) -> Path:
+    """Return the folder of a training run, or of a package elsewhere if ``name`` is the path of one."""
+    run = project.models_folder / name
+    elsewhere = project.folder / name
+    return elsewhere if not run.is_dir() and elsewhere.is_dir() else run
+
+
+def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
+    from bocage.scenes import Catalogue  # geopandas is slow to import
+
+    if not project.scenes_file.is_file():
+        raise ProjectError(f"{project.scenes_file} does not exist: no scene is catalogued", "run: bocage scenes add")
+    catalogue = Catalogue.open(project.scenes_file, project.grid)
+    _sweep(project.map_folder)
+    found = make_plan(catalogue, project.tiling, recipe, project.map_folder, area=project.bounds, bbox=_bounds(bbox))
+    if not found.tiles:
+        area = _bounds(bbox) or project.bounds or catalogue.bounds
+        raise MappingError(
+            f"no scene covers the area {area.as_tuple()} in {project.grid.crs}",
+            "catalogue scenes of this area, or mend area.bbox (left, bottom, right, top in the units of the grid)",
+        )
+    return found
+
+
+def _bounds(bbox: Box | None) -> Bounds | None:
+    return bbox if bbox is None or isinstance(bbox, Bounds) else Bounds(*bbox)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files that a killed run left: their names say which process wrote them."""
+    for part in folder.glob(".*.part.*"):
+        writer = part.name.split(".")[-3]
+        if not writer.isdigit() or not psutil.pid_exists(int(writer)):
+            part.unlink(missing_ok=True)
+
+
+def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
+    """Remove tiles of the area that no scene covers any more; they would stay in the mosaic for ever."""
+    planned = {job.tile.id for job in todo.tiles}
+    limits = [project.grid.window(each) for each in (project.bounds, _bounds(bbox)) if each is not None]
+    for path in sorted(project.map_folder.glob("*.json")):
+        try:
+            tile = project.tiling.tile(path.stem)
+        except GridError:
+            continue
+        if tile.id in planned or any(tile.window.intersection(limit) is None for limit in limits):
+            continue
+        _log.warning("tile %s is removed: no catalogued scene covers it any more", tile.id)
+        cog_path(project.map_folder, tile.id).unlink(missing_ok=True)
+        receipt_path(project.map_folder, tile.id).unlink()
+
+
+def _summaries(folder: Path, todo: Plan) -> Iterator[TileSummary]:
+    for job in todo.done:
+        summary = read_summary(folder, job.tile.id)
+        if summary is not None:
+            yield summary
+
+
+def _refusals(mapped: Sequence[TileSummary]) -> tuple[Refusal, ...]:
+    """Return one refusal per quarantined scene, naming the tiles that had to do without it."""
+    found: dict[str, tuple[Refusal, list[str]]] = {}
+    for summary in sorted(mapped, key=lambda each: each.id):
+        for refusal in summary.refused:
+            found.setdefault(refusal.subject, (refusal, []))[1].append(summary.id)
+    return tuple(
+        Refusal(subject, f"{refusal.reason} (mapped without it: {', '.join(tiles)})", refusal.mend)
+        for subject, (refusal, tiles) in sorted(found.items())
+    )
+
+
+def _require_valid(todo: Plan, summaries: Sequence[TileSummary], refused: Sequence[Refusal]) -> None:
+    if any(summary.valid_pixels for summary in summaries):
+        return
+    names = ", ".join(sorted({scene.id for job in todo.tiles for scene in job.scenes}))
+    reasons = "".join(f"; {refusal.subject}: {refusal.reason}" for refusal in refused)
+    raise MappingError(
+        f"the area holds no valid pixel of any scene ({names}){reasons}",
+        "check nodata and footprint of these scenes, or add scenes that show the area",
+    )
+
+
+def _figures(
+    todo: Plan, mapped: Sequence[TileSummary], summaries: Sequence[TileSummary], seconds: float
+) -> dict[str, Any]:
+    resolution = todo.recipe.grid.resolution
+    valid = sum(summary.valid_pixels for summary in summaries)
+    return {
+        "model": todo.recipe.model,
+        "model_digest": todo.recipe.model_digest,
+        "tiles": len(todo.tiles),
+        "tiles_mapped": len(mapped),
+        "tiles_in_place": len(todo.done),
+        "tiles_without_valid_pixel": sorted(summary.id for summary in summaries if not summary.valid_pixels),
+        "scenes": len({name for summary in summaries for name in summary.used}),
+        "chips": sum(summary.chips for summary in mapped),
+        "valid_km2": round(valid * resolution**2 / 1e6, 4),
+        "seconds": round(seconds, 3),
+        "mapped_megapixels_per_second": round(sum(each.valid_pixels for each in mapped) / 1e6 / seconds, 4),
+    }

@@ -1,0 +1,112 @@
+"""The engine of one machine: this process for one worker, a pool of processes for more."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from typing import TYPE_CHECKING
+
+from bocage.errors import MappingError
+from bocage.mapping.planning import TileJob
+from bocage.mapping.receipt import TileSummary
+from bocage.mapping.worker import Work, Worker
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
+
+    from bocage.models.segmenter import Segmenter
+
+_here: Worker | None = None
+"""The worker of a pool process."""
+
+
+class LocalEngine:
+    """Maps tiles on this machine: in this process for one worker, in spawned processes for more."""
+
+    def __init__(self, workers: int = 0) -> None:
+        self._workers = workers if workers > 0 else max(_gpus(), 1)
+
+    @property
+    def workers(self) -> int:
+        """How many tiles are mapped at once."""
+        return self._workers
+
+    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary]:
+        """Yield the summary of each tile as it is written; see :class:`bocage.mapping.engines.Engine`."""
+        workers = min(self._workers, len(jobs))
+        if workers <= 1:
+            worker = Worker(work, segmenter)
+            yield from (worker.run(job) for job in jobs)
+        else:
+            yield from _run_pool(jobs, work, workers)
+
+
+def _run_pool(jobs: Sequence[TileJob], work: Work, workers: int) -> Iterator[TileSummary]:
+    # Spawn, not fork: a forked process inherits GDAL's and the model's threads in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    arguments = (work, context.Value("i", 0), workers, _gpus())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=arguments)
+    waiting = iter(jobs)
+    running: set[Future[TileSummary]] = set()
+    try:
+        # Few jobs are handed out ahead, so that after an error none but those under way is still mapped.
+        for job in waiting:
+            running.add(pool.submit(_run, job))
+            if len(running) < workers + 1:
+                continue
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in finished)
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in finished)
+    except BrokenProcessPool as error:
+        raise MappingError(
+            "a worker of the mapping died, perhaps for want of memory",
+            "run the same command again with fewer workers; tiles that were finished are kept",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(work: Work, started: Synchronized[int], workers: int, gpus: int) -> None:
+    """Prepare a pool process: its own share of the machine, its own model."""
+    global _here  # noqa: PLW0603 - a pool process has one worker, and a pool hands its tasks no other place for it
+    _end_with_parent()
+    with started.get_lock():
+        index = started.value
+        started.value += 1
+    if gpus > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(index % gpus)
+    threads = max((os.cpu_count() or 1) // workers, 1)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    _here = Worker(work)
+
+
+def _run(job: TileJob) -> TileSummary:
+    assert _here is not None
+    return _here.run(job)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is killed: a pool process would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="bocage-parent", daemon=True).start()
+
+
+def _gpus() -> int:
+    """Return how many GPUs this process may use."""
+    import torch  # takes seconds, and only a run of the mapping needs it
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

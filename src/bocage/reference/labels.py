@@ -1,0 +1,273 @@
+"""The labels stage: fuse the reference layers and the corrections to label tiles on the lattice.
+
+Every tile carries a digest of all that it was made from, so that a second run builds only what changed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+
+from bocage.errors import LayerError, ProjectError
+from bocage.files import digest_json
+from bocage.grid import Bounds, Grid, Tile, Window
+from bocage.outcome import Outcome
+from bocage.progress import track
+from bocage.project import Project
+from bocage.rasters import read_window, write_cog
+from bocage.reference.corrections import Corrections, read_corrections
+from bocage.reference.fusion import CERTAIN, IGNORE, fuse
+from bocage.reference.layer import Layer, open_layer
+from bocage.reference.votes import RULES, Vote, halo, vote
+from bocage.scenes.catalogue import Catalogue
+from bocage.settings import ReferenceSettings
+
+BLOCK = 2048
+_TILE_NAME = re.compile(r"[EW]\d+[NS]\d+")
+_log = logging.getLogger("bocage")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that a label is made from: the layers, the corrections and the thresholds."""
+
+    grid: Grid
+    layers: tuple[Layer, ...]
+    corrections: Corrections | None
+    settings: ReferenceSettings
+
+    @classmethod
+    def open(cls, project: Project) -> Sources:
+        """Open the layers and corrections that the settings name.
+
+        Raises
+        ------
+        LayerError
+            If none is named, or one cannot be used.
+        """
+        given = project.settings.reference
+        if not given.layers and given.corrections is None:
+            raise LayerError(
+                "bocage.toml names no reference layer, so nothing says where trees stand",
+                "add a [[reference.layers]] section with kind and paths",
+            )
+        corrections = None
+        if given.corrections is not None:
+            corrections = read_corrections(project.paths(given.corrections)[0], project.grid)
+        return cls(project.grid, tuple(open_layer(layer, project) for layer in given.layers), corrections, given)
+
+    def digest(self, window: Window) -> str:
+        """Return a digest of what the labels of a window depend on."""
+        return digest_json(
+            {
+                "rules": [(rule.kind, rule.name, rule.inside, rule.edge) for rule in RULES] + [CERTAIN],
+                "thresholds": self.settings.model_dump(include={"tree_height", "ground_height", "dense_cover"}),
+                "layers": sorted(
+                    (
+                        layer.settings.model_dump_json(exclude={"paths"}),
+                        [file.stamp for file in layer.files_in(window.pad(halo(layer)))],
+                    )
+                    for layer in self.layers
+                ),
+                "corrections": self.corrections.digest(self.grid, window) if self.corrections else None,
+                "grid": (self.grid.crs, self.grid.resolution),
+            }
+        )
+
+    def label(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return label and confidence of a window; a pixel's value does not depend on the window that asks for it."""
+        label, confidence = np.full((2, *window.shape), IGNORE, np.uint8)
+        if self.layers:
+            label, confidence = fuse([self._vote(layer, window) for layer in self.layers])
+        if self.corrections is not None:
+            label, confidence = self.corrections.apply(label, confidence, self.grid, window)
+        return label, confidence
+
+    def _vote(self, layer: Layer, window: Window) -> Vote:
+        wide = window.pad(halo(layer))
+        gsd = layer.gsd / self.grid.resolution
+        found = vote(layer.read(self.grid, wide), layer.settings, self.settings, gsd)
+        part = window.slices(wide)
+        return Vote(found.points[part], found.valid[part])
+
+
+def build_labels(project: Project) -> Outcome:
+    """Fuse labels for every tile that catalogued scenes touch: ``labels/<tile id>.tif``, the "labels" stage.
+
+    Band 1 is the label (0 no tree, 1 tree, 255 ignore), band 2 the confidence (0..100, 255 nothing known), both uint8.
+    A tile whose inputs have not changed is kept; tiles that the area no longer holds are removed.
+
+    Raises
+    ------
+    ProjectError
+        If no scenes are catalogued.
+    LayerError
+        If there is no layer, a layer covers nothing of the area, cannot be read or holds unknown values.
+    """
+    tiles = tiles_of_scenes(project)
+    sources = Sources.open(project)
+    area = tiles[0].window
+    for tile in tiles[1:]:
+        area = area.union(tile.window)
+    for layer in sources.layers:
+        layer.require(area)
+
+    folder = project.labels_folder
+    counts: list[dict[str, int]] = []
+    built = 0
+    for tile in track(tiles, "labels"):
+        path, digest = folder / f"{tile.id}.tif", sources.digest(tile.window)
+        known = _counts_of(path, digest)
+        if known is None:
+            known = _build_tile(sources, tile, path, digest)
+            built += 1
+        counts.append(known)
+    _remove_others(folder, {tile.id for tile in tiles})
+    return Outcome((folder,), _figures(counts, built, sources))
+
+
+def read_labels(project: Project, window: Window) -> NDArray[np.uint8]:
+    """Return the labels of a window: 0 no tree, 1 tree, 255 doubt, nothing known or no tile there.
+
+    Raises
+    ------
+    ProjectError
+        If no labels were built.
+    StorageError
+        If a tile is damaged.
+    """
+    if not project.labels_folder.is_dir():
+        raise ProjectError(f"{project.folder} holds no labels", "run: bocage labels build")
+    label = np.full(window.shape, IGNORE, np.uint8)
+    for tile in project.tiling.tiles(window):
+        path = project.labels_folder / f"{tile.id}.tif"
+        shared = tile.window.intersection(window)
+        if shared is not None and path.is_file():
+            label[shared.slices(window)] = read_window(path, project.grid, shared, fill=IGNORE)
+    return label
+
+
+def tiles_of_scenes(project: Project) -> list[Tile]:
+    """Return the tiles that the footprint of a catalogued scene touches within the project's bounds.
+
+    Raises
+    ------
+    ProjectError
+        If no scenes are catalogued, or none touches the area.
+    """
+    if not project.scenes_file.is_file():
+        raise ProjectError(f"{project.folder} holds no catalogue of scenes", "run: bocage scenes add")
+    scenes = Catalogue.open(project.scenes_file, project.grid).scenes
+    bounds, tiling = project.bounds, project.tiling
+    found: dict[str, Tile] = {}
+    for scene in scenes:
+        footprint = scene.footprint if bounds is None else scene.footprint.intersection(bounds.polygon())
+        # Touching along a line is no shared ground.
+        if footprint.area == 0:
+            continue
+        shapely.prepare(footprint)
+        for tile in tiling.tiles(project.grid.window(Bounds(*footprint.bounds))):
+            if tile.id not in found and footprint.intersects(project.grid.bounds(tile.window).polygon()):
+                found[tile.id] = tile
+    if not found:
+        raise ProjectError(
+            f"none of the {len(scenes)} catalogued scenes touches the area {bounds and bounds.as_tuple()}",
+            "mend area.bbox in bocage.toml (left, bottom, right, top in the units of grid.crs)",
+        )
+    return [found[name] for name in sorted(found)]
+
+
+def _build_tile(sources: Sources, tile: Tile, path: Path, digest: str) -> dict[str, int]:
+    bands = np.empty((2, *tile.window.shape), np.uint8)
+    blocks = list(_blocks(tile.window))
+
+    def fill(block: Window) -> None:
+        rows, columns = block.slices(tile.window)
+        bands[:, rows, columns] = sources.label(block)
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        list(pool.map(fill, blocks))
+    counts = _count(bands)
+    write_cog(
+        path,
+        bands,
+        grid=sources.grid,
+        window=tile.window,
+        nodata=IGNORE,
+        descriptions=("label", "confidence"),
+        tags={"BOCAGE_INPUTS": digest, "BOCAGE_COUNTS": json.dumps(counts)},
+        overviews="mode",
+    )
+    return counts
+
+
+def _blocks(window: Window) -> Iterator[Window]:
+    """Yield windows of at most ``BLOCK`` pixels that cover a window once: memory depends on them, not on the tile."""
+    for row in range(window.row, window.bottom, BLOCK):
+        for column in range(window.column, window.right, BLOCK):
+            yield Window(column, row, min(BLOCK, window.right - column), min(BLOCK, window.bottom - row))
+
+
+def _count(bands: NDArray[np.uint8]) -> dict[str, int]:
+    label, confidence = bands
+    known = confidence != IGNORE
+    return {
+        "tree": int(np.count_nonzero(label == 1)),
+        "other": int(np.count_nonzero(label == 0)),
+        "doubt": int(np.count_nonzero(known & (label == IGNORE))),
+        "unknown": int(np.count_nonzero(~known)),
+        "confidence": int(confidence[known].sum(dtype=np.int64)),
+    }
+
+
+def _counts_of(path: Path, digest: str) -> dict[str, int] | None:
+    """Return the counts of a tile that is in place and up to date, or None."""
+    if not path.is_file():
+        return None
+    try:
+        with rasterio.open(path) as file:
+            tags = file.tags()
+    except RasterioError:
+        _log.warning("%s is damaged and is built again", path)
+        return None
+    if tags.get("BOCAGE_INPUTS") != digest or "BOCAGE_COUNTS" not in tags:
+        return None
+    counts: dict[str, int] = json.loads(tags["BOCAGE_COUNTS"])
+    return counts
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    for path in folder.glob("*.tif"):
+        if _TILE_NAME.fullmatch(path.stem) and path.stem not in names:
+            _log.info("%s is no longer in the area and is removed", path.name)
+            path.unlink()
+
+
+def _figures(counts: Sequence[dict[str, int]], built: int, sources: Sources) -> dict[str, Any]:
+    total = {name: sum(count[name] for count in counts) for name in counts[0]}
+    known = total["tree"] + total["other"] + total["doubt"]
+    decided = total["tree"] + total["other"]
+    return {
+        "tiles": len(counts),
+        "built": built,
+        "kept": len(counts) - built,
+        "layers": [layer.kind for layer in sources.layers],
+        "corrections": 0 if sources.corrections is None else len(sources.corrections.table),
+        "known_km2": round(known * sources.grid.resolution**2 / 1e6, 3),
+        "decided_share": round(decided / known, 4) if known else 0.0,
+        "tree_share": round(total["tree"] / decided, 4) if decided else 0.0,
+        "mean_confidence": round(total["confidence"] / known, 1) if known else 0.0,
+    }

@@ -1,0 +1,198 @@
+"""One block of a raster onto the lattice, with validity decided before any value is mixed.
+
+GDAL does the geometry and the averaging; here the pixels that were not seen become NaN first, so that they carry no
+weight in an average or an interpolation, whatever way the file marks them: nodata, NaN, alpha or mask.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+from rasterio.windows import Window as PixelWindow
+
+from bocage.grid import Grid, Window
+from bocage.scenes.scene import Scene
+from bocage.scenes.survey import valid_pixels
+
+# Pixel edges that agree within this share of a pixel coincide.
+_ALIGNED = 0.01
+# A block of the lattice is at most this wide, and its source at most about this wide.
+_BLOCK = 512
+_SOURCE = 1024
+# Largest error, in source pixels, of the transformation between the CRS.
+_TOLERANCE = 0.01
+# Source pixels around a block that interpolation may touch.
+_MARGIN = 4
+# Points per side of a block that locate its source.
+_POINTS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a scene lies on the lattice.
+
+    Attributes
+    ----------
+    grid, crs, transform, shape
+        The lattice; the CRS, transform and (rows, columns) of the raster.
+    aligned
+        Whether every pixel of the raster is a pixel of the lattice.
+    block
+        Edge in pixels of the lattice blocks that are resampled at a time: a power of two.
+    method
+        Average where the lattice is coarser than the raster, else bilinear.
+    """
+
+    grid: Grid
+    crs: str
+    transform: Affine
+    shape: tuple[int, int]
+    aligned: bool
+    block: int
+    method: Resampling
+
+    @classmethod
+    def of(cls, scene: Scene, grid: Grid) -> Placement:
+        """Return how a scene lies on the lattice."""
+        ratio = grid.resolution / scene.gsd
+        block = 2 ** math.floor(math.log2(max(8.0, min(_BLOCK, _SOURCE / ratio))))
+        coarser = ratio > 1 + _ALIGNED
+        return cls(
+            grid,
+            scene.crs,
+            scene.transform,
+            scene.shape,
+            _is_aligned(scene, grid),
+            block,
+            Resampling.average if coarser else Resampling.bilinear,
+        )
+
+    def source(self, window: Window) -> PixelWindow | None:
+        """Return the pixels of the raster that a lattice window needs, or None if it needs none."""
+        if self.aligned:
+            column = window.column - round(self.transform.c / self.grid.resolution)
+            row = window.row + round(self.transform.f / self.grid.resolution)
+            return _clip(column, row, column + window.width, row + window.height, self.shape)
+        bounds = self.grid.bounds(window)
+        x, y = np.meshgrid(
+            np.linspace(bounds.left, bounds.right, _POINTS), np.linspace(bounds.bottom, bounds.top, _POINTS)
+        )
+        if self.crs != self.grid.crs:
+            x, y = Transformer.from_crs(self.grid.crs, self.crs, always_xy=True).transform(x.ravel(), y.ravel())
+        inverse = ~self.transform
+        columns = inverse.a * x + inverse.b * y + inverse.c
+        rows = inverse.d * x + inverse.e * y + inverse.f
+        if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+            return None
+        # Between the points a curved edge may bulge by a small share of the block's width.
+        margin = _MARGIN + math.ceil(0.01 * max(np.ptp(columns), np.ptp(rows)))
+        return _clip(
+            math.floor(columns.min()) - margin,
+            math.floor(rows.min()) - margin,
+            math.ceil(columns.max()) + margin,
+            math.ceil(rows.max()) + margin,
+            self.shape,
+        )
+
+
+def _clip(left: int, top: int, right: int, bottom: int, shape: tuple[int, int]) -> PixelWindow | None:
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, shape[1]), min(bottom, shape[0])
+    return PixelWindow(left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def _is_aligned(scene: Scene, grid: Grid) -> bool:
+    transform, size = scene.transform, grid.resolution
+    if transform.b != 0 or transform.d != 0 or transform.a <= 0 or transform.e >= 0:
+        return False
+    if scene.crs != grid.crs and CRS.from_user_input(scene.crs) != CRS.from_user_input(grid.crs):
+        return False
+    drift = max(abs(transform.a - size) * scene.shape[1], abs(-transform.e - size) * scene.shape[0]) / size
+    shift = max(abs(edge / size - round(edge / size)) for edge in (transform.c, transform.f))
+    return drift + shift < _ALIGNED
+
+
+def read_block(
+    file: rasterio.DatasetReader, placement: Placement, indexes: Sequence[int], window: Window
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Return digital numbers and validity of a lattice window.
+
+    A pixel is valid where it was seen in any band; see :func:`bocage.scenes.survey.valid_pixels`.
+
+    Returns
+    -------
+    tuple
+        (4, rows, columns) numbers in the file's type or float32, and (rows, columns) validity.
+
+    Raises
+    ------
+    rasterio.errors.RasterioError
+        If a block of the file cannot be decoded.
+    """
+    source = placement.source(window)
+    if source is None:
+        return np.zeros((len(indexes), *window.shape), dtype=np.uint8), np.zeros(window.shape, dtype=np.bool_)
+    numbers = file.read(list(indexes), window=source)
+    valid = valid_pixels(file, numbers, source, indexes)
+    if placement.aligned:
+        return _pad(numbers, valid, placement, source, window)
+    return _warp(numbers, valid, placement, source, window)
+
+
+def _pad(
+    numbers: NDArray[np.generic],
+    valid: NDArray[np.bool_],
+    placement: Placement,
+    source: PixelWindow,
+    window: Window,
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    if valid.shape == window.shape:
+        return numbers, valid
+    column = round(placement.transform.c / placement.grid.resolution) + source.col_off
+    row = source.row_off - round(placement.transform.f / placement.grid.resolution)
+    rows, columns = Window(column, row, source.width, source.height).slices(window)
+    padded = np.zeros((len(numbers), *window.shape), dtype=numbers.dtype)
+    seen = np.zeros(window.shape, dtype=np.bool_)
+    padded[:, rows, columns], seen[rows, columns] = numbers, valid
+    return padded, seen
+
+
+def _warp(
+    numbers: NDArray[np.generic],
+    valid: NDArray[np.bool_],
+    placement: Placement,
+    source: PixelWindow,
+    window: Window,
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    result = np.full((len(numbers), *window.shape), np.nan, dtype=np.float32)
+    if not valid.any():
+        return result, np.zeros(window.shape, dtype=np.bool_)
+    seen = numbers.astype(np.float32)
+    seen[:, ~valid] = np.nan
+    reproject(
+        seen,
+        result,
+        src_transform=placement.transform * Affine.translation(source.col_off, source.row_off),
+        src_crs=placement.crs,
+        src_nodata=np.nan,
+        dst_transform=placement.grid.transform(window),
+        dst_crs=placement.grid.crs,
+        dst_nodata=np.nan,
+        resampling=placement.method,
+        tolerance=_TOLERANCE,
+        num_threads=1,
+        # The width of the kernel must not follow from the size of the block.
+        XSCALE="1",
+        YSCALE="1",
+    )
+    found = np.isfinite(result).all(axis=0)
+    result[:, ~found] = 0
+    return result, found

@@ -1,0 +1,156 @@
+"""What the landscape is made of: woody types, tree species, and covers of the ground, with their codes.
+
+The codes of :class:`Woody` are those of ``truth/types.tif`` and of the column ``code`` in ``truth/objects.gpkg``.
+Spectra are surface reflectances in blue, green, red and near infrared, chosen within the range of published field
+spectra; a phenology is a list of (day of year, share of ground under leaves, share of leaves that are dry).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Spectrum = tuple[float, float, float, float]
+type Phenology = tuple[tuple[int, float, float], ...]
+
+
+class Woody(IntEnum):
+    """Types of woody objects; a vineyard is in the table but is not woody vegetation by the rules of the WVL."""
+
+    HEDGE = 1
+    TREE_LINE = 2
+    DOUBLE_TREE_LINE = 3
+    GROVE = 4
+    SCRUB = 5
+    RIPARIAN = 6
+    FOREST = 7
+    ORCHARD = 8
+    GARDEN = 9
+    LONE_TREE = 10
+    VINEYARD = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """A kind of tree or shrub: leaf spectrum, spectrum when it is bare or dry, phenology and crown shape.
+
+    ``roundness`` is the share of the height by which the crown falls from its top to its edge.
+    """
+
+    leaf: Spectrum
+    bare: Spectrum
+    phenology: Phenology
+    roundness: float
+
+
+_WOOD: Spectrum = (0.050, 0.062, 0.074, 0.165)
+_AUTUMN: Spectrum = (0.042, 0.080, 0.105, 0.270)
+_DECIDUOUS: Phenology = ((1, 0.12, 0), (105, 0.15, 0), (135, 0.95, 0), (240, 1, 0.05), (275, 0.95, 0.35), (310, 0.3, 1))
+
+SPECIES: tuple[Species, ...] = (
+    Species((0.022, 0.052, 0.026, 0.370), _AUTUMN, _DECIDUOUS, 0.45),  # 0 oak, beech
+    Species((0.026, 0.062, 0.031, 0.420), _AUTUMN, _DECIDUOUS, 0.35),  # 1 ash, maple, poplar
+    Species(
+        (0.036, 0.068, 0.042, 0.380),
+        _WOOD,
+        ((1, 0.2, 0), (95, 0.4, 0), (120, 0.95, 0), (270, 0.95, 0.1), (310, 0.3, 0.6)),
+        0.4,
+    ),  # 2 willow, alder
+    Species((0.017, 0.034, 0.021, 0.225), _WOOD, ((1, 0.97, 0), (365, 0.97, 0)), 0.65),  # 3 spruce, pine
+    Species(
+        (0.028, 0.060, 0.034, 0.330),
+        _AUTUMN,
+        ((1, 0.25, 0), (90, 0.5, 0), (115, 0.95, 0), (250, 0.95, 0.15), (290, 0.8, 0.5)),
+        0.3,
+    ),  # 4 blackthorn, hawthorn, hazel
+    Species(
+        (0.032, 0.066, 0.042, 0.360), _WOOD, ((1, 0.15, 0), (110, 0.6, 0), (140, 0.9, 0), (285, 0.8, 0.3)), 0.35
+    ),  # 5 fruit trees
+    Species((0.060, 0.078, 0.086, 0.200), _WOOD, ((1, 0.3, 0.5), (365, 0.3, 0.5)), 0.5),  # 6 dying trees
+)
+OAK, ASH, WILLOW, SPRUCE, SHRUB, FRUIT, DYING = range(7)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A cover of the ground: crop-type code of the reference layer, spectra, phenology, height and row pattern.
+
+    ``crop`` is the code in the crop-type layer (0 where it is not cropland); ``height`` is that of the full-grown
+    cover in metres; ``rows`` is the distance between machine passes in metres (0 for none) with its contrast.
+    """
+
+    name: str
+    crop: int
+    leaf: Spectrum
+    dry: Spectrum
+    soil: Spectrum
+    phenology: Phenology
+    height: float = 0.2
+    rows: float = 0.0
+    contrast: float = 0.0
+    patchiness: float = 0.1
+
+
+_SOIL: Spectrum = (0.075, 0.105, 0.140, 0.210)
+_STRAW: Spectrum = (0.100, 0.155, 0.200, 0.320)
+_HAY: Spectrum = (0.060, 0.105, 0.115, 0.300)
+_GRASS: Spectrum = (0.034, 0.082, 0.042, 0.420)
+_LUSH: Spectrum = (0.026, 0.072, 0.030, 0.470)
+_ALWAYS: Phenology = ((1, 0.0, 0.0), (365, 0.0, 0.0))
+_TURF: Phenology = ((1, 0.6, 0.3), (100, 0.85, 0.05), (150, 0.95, 0.05), (210, 0.75, 0.35), (260, 0.9, 0.1))
+
+
+def _mineral(name: str, spectrum: Spectrum, height: float = 0.0) -> Ground:
+    return Ground(name, 0, spectrum, spectrum, spectrum, _ALWAYS, height, patchiness=0.05)
+
+
+GROUNDS: tuple[Ground, ...] = (
+    Ground(
+        "meadow", 0, _LUSH, _HAY, _SOIL, ((1, 0.7, 0.2), (95, 0.95, 0), (165, 1, 0.1), (185, 0.7, 0.5), (215, 0.95, 0.05), (280, 0.95, 0.05)), 0.4, 7, 0.05, 0.12
+    ),
+    Ground("pasture", 0, _GRASS, _HAY, _SOIL, _TURF, 0.15, 0, 0, 0.25),
+    Ground(
+        "winter cereal", 1110, _LUSH, _STRAW, _SOIL, ((1, 0.35, 0), (95, 0.8, 0), (130, 0.97, 0), (170, 0.97, 0.15), (200, 0.95, 1), (212, 0.9, 1), (222, 0.45, 1), (250, 0.1, 0.8), (290, 0.15, 0)), 0.9, 8, 0.05, 0.12
+    ),
+    Ground(
+        "maize", 1150, (0.027, 0.072, 0.033, 0.450), _STRAW, _SOIL, ((1, 0.02, 0.5), (135, 0.03, 0), (165, 0.4, 0), (190, 0.96, 0), (245, 0.97, 0.1), (275, 0.85, 0.7), (290, 0.2, 1)), 2.3, 6, 0.05, 0.08
+    ),
+    Ground(
+        "rapeseed", 1430, (0.036, 0.110, 0.070, 0.470), _STRAW, _SOIL, ((1, 0.5, 0), (95, 0.93, 0), (150, 0.98, 0.05), (185, 0.95, 0.6), (200, 0.8, 1), (215, 0.25, 1), (255, 0.3, 0), (300, 0.7, 0)), 1.3, 9, 0.04, 0.1
+    ),
+    Ground(
+        "beet and potato", 1320, (0.031, 0.085, 0.036, 0.500), _HAY, _SOIL, ((1, 0, 0), (115, 0.02, 0), (150, 0.4, 0), (175, 0.92, 0), (255, 0.93, 0.1), (285, 0.3, 0.4)), 0.5, 5, 0.07, 0.1
+    ),
+    Ground("ploughed", 1600, _GRASS, _HAY, (0.068, 0.090, 0.118, 0.175), ((1, 0.03, 0), (365, 0.06, 0)), 0.1, 6, 0.12, 0.25),
+    Ground("stubble and fallow", 1600, _GRASS, _STRAW, _SOIL, ((1, 0.3, 0.4), (140, 0.6, 0.3), (230, 0.6, 0.8), (290, 0.5, 0.5)), 0.3, 7, 0.05, 0.3),
+    Ground("vineyard", 2100, (0.034, 0.072, 0.042, 0.400), _HAY, _SOIL, ((1, 0.05, 0), (120, 0.2, 0), (160, 0.75, 0), (260, 0.8, 0.1), (300, 0.5, 0.9)), 1.7, 3, 0.9, 0.06),
+    Ground("orchard grass", 2310, _GRASS, _HAY, _SOIL, _TURF, 0.2, 0, 0, 0.15),
+    Ground("forest floor", 0, (0.030, 0.055, 0.034, 0.280), (0.05, 0.07, 0.08, 0.19), (0.05, 0.062, 0.074, 0.15), _TURF, 0.2, 0, 0, 0.25),
+    Ground("rough grass", 0, (0.036, 0.078, 0.050, 0.330), _HAY, _SOIL, ((1, 0.7, 0.8), (110, 0.8, 0.5), (150, 0.95, 0.1), (215, 0.9, 0.4), (280, 0.85, 0.6)), 0.5, 0, 0, 0.35),
+    Ground("lush margin", 0, _LUSH, _HAY, _SOIL, ((1, 0.7, 0.4), (100, 0.9, 0.1), (200, 0.95, 0.15), (270, 0.9, 0.2)), 0.7, 0, 0, 0.2),
+    Ground("verge", 0, (0.037, 0.080, 0.048, 0.360), _HAY, (0.12, 0.145, 0.17, 0.24), _TURF, 0.3, 0, 0, 0.25),
+    Ground("lawn", 0, (0.030, 0.084, 0.036, 0.440), _HAY, _SOIL, _TURF, 0.05, 0, 0, 0.2),
+    Ground("garden bed", 0, (0.030, 0.070, 0.040, 0.380), _HAY, _SOIL, ((1, 0.2, 0.3), (130, 0.4, 0), (200, 0.7, 0.1), (270, 0.5, 0.3)), 0.4, 3, 0.3, 0.3),
+    _mineral("asphalt", (0.098, 0.108, 0.116, 0.135)),
+    _mineral("gravel", (0.165, 0.205, 0.240, 0.300)),
+    _mineral("yard", (0.190, 0.210, 0.225, 0.260)),
+    _mineral("water", (0.040, 0.046, 0.030, 0.016)),
+    _mineral("red roof", (0.062, 0.086, 0.180, 0.250), 7.0),
+    _mineral("grey roof", (0.150, 0.160, 0.170, 0.190), 6.5),
+    _mineral("dark roof", (0.058, 0.062, 0.068, 0.085), 7.0),
+    _mineral("metal roof", (0.300, 0.320, 0.330, 0.350), 8.0),
+)  # fmt: skip
+(
+    MEADOW, PASTURE, CEREAL, MAIZE, RAPESEED, BEET, PLOUGHED, FALLOW, VINES, ORCHARD_GRASS, FOREST_FLOOR, ROUGH, MARGIN,
+    VERGE, LAWN, BED, ASPHALT, GRAVEL, YARD, WATER, RED_ROOF, GREY_ROOF, DARK_ROOF, METAL_ROOF,
+) = range(len(GROUNDS))  # fmt: skip
+ROOFS = (RED_ROOF, GREY_ROOF, DARK_ROOF, METAL_ROOF)
+
+
+def at_day(phenology: Phenology, day: float | NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share under leaves and the dry share of the leaves on a day of the year (or on many)."""
+    days, cover, dry = (np.array(column, dtype=np.float64) for column in zip(*phenology, strict=True))
+    return np.interp(day, days, cover), np.interp(day, days, dry)
