@@ -34,7 +34,9 @@ test: install lint  ## lint, type check and all tests
 	$(PYTHON) -m pytest
 
 docs: install  ## build the documentation into ./site
-	$(VENV)/bin/mkdocs build --strict
+	$(PYTHON) -m typer bocage.cli.application utils docs --name bocage --title "Command line" \
+		--output docs/reference/command-line.md >/dev/null
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 
 bench: install  ## print every benchmark beside its limit or its rival
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done

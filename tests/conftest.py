@@ -1,6 +1,9 @@
 """Fixtures that every room shares."""
 
 import os
+import shutil
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,3 +23,39 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"REAL DATA ABSENT: {folder} is not there; set BOCAGE_DATA to run the tests on real imagery")
     return folder
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A headless Chromium that reaches this machine only."""
+
+    program: str
+    profile: Path
+
+    def dump(self, url: str, *options: str) -> tuple[str, list[str]]:
+        """Return the page as it stands after its scripts, and the lines of its console."""
+        command = [self.program, *_BROWSER_OPTIONS, f"--user-data-dir={self.profile}", *options, "--dump-dom", url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+    def screenshot(self, url: str, target: Path, size: tuple[int, int], *options: str) -> None:
+        """Save a picture of the page."""
+        command = [self.program, *_BROWSER_OPTIONS, f"--user-data-dir={self.profile}", *options]
+        command += [f"--window-size={size[0]},{size[1]}", f"--screenshot={target}", url]
+        subprocess.run(command, capture_output=True, timeout=120, check=True)
+
+
+_BROWSER_OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    """A real browser, or a loud skip."""
+    program = os.environ.get("BOCAGE_BROWSER") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.skip("BROWSER ABSENT: install Chromium (Debian: apt-get install chromium) or set BOCAGE_BROWSER")
+    return Browser(program, tmp_path / "browser")

@@ -123,7 +123,8 @@ class RunSettings(Section):
     pretrained: bool = True
     steps: Count = 2000
     batch_size: Count = 8
-    crop: Count = 256
+    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 256
+    augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     validate_every: Count = 200
@@ -169,6 +170,7 @@ class ProductsSettings(Section):
     reference_year: int = 2021
     version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
     revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
+    date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
 
 
 class AccuracySettings(Section):

@@ -1,5 +1,6 @@
 """A small project with a map, test cells and a complete truth, made of arrays."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,23 +20,33 @@ cell_size = 1000.0
 [accuracy]
 count = 400
 minimum_per_stratum = 60
-{extra}
+population = "{population}"
 """
 REFERENCE = """
 [accuracy.reference]
 kind = "classes"
 paths = ["truth/*.tif"]
 tree = [1]
-ignore = [9]
+ignore = {ignore}
 """
 TILE = Window(2_000_000, -1_500_000, 500, 500)  # E4000N2999: 1 km at 2 m
 GRID = Grid("EPSG:3035", 2.0)
 
 
-def make_project(folder: Path, *, extra: str = REFERENCE, truth_tree: bool = True, mapped: bool = True) -> Project:
+def write_project(
+    folder: Path,
+    *,
+    population: str = "test",
+    reference: bool = True,
+    ignore: Sequence[int] = (9,),
+    truth_tree: bool = True,
+    mapped: bool = True,
+) -> Project:
     """Write a project whose map misses a third of its only hedge, sees one false patch and lacks a strip."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bocage.toml").write_text(SETTINGS.format(extra=extra))
+    settings = SETTINGS.format(population=population)
+    settings += REFERENCE.format(ignore=list(ignore)) if reference else ""
+    (folder / "bocage.toml").write_text(settings)
     truth = np.zeros(TILE.shape, dtype=np.uint8)
     if truth_tree:
         truth[100:220, 50:140] = 1
@@ -68,6 +79,12 @@ def make_project(folder: Path, *, extra: str = REFERENCE, truth_tree: bool = Tru
 
 
 @pytest.fixture
+def make_project() -> Callable[..., Project]:
+    """The function that writes a project."""
+    return write_project
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """The project of :func:`make_project`."""
-    return make_project(tmp_path / "project")
+    """The project of :func:`write_project`."""
+    return write_project(tmp_path / "project")

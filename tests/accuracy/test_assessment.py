@@ -1,7 +1,7 @@
 """The stage: what it writes, what it refuses, and that its estimates agree with the complete comparison."""
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,11 +13,7 @@ from bocage.accuracy.assessment import verdict
 from bocage.errors import AccuracyError
 from bocage.project import Project
 
-_spec = importlib.util.spec_from_file_location("accuracy_fixtures", Path(__file__).with_name("conftest.py"))
-assert _spec is not None
-assert _spec.loader is not None
-fixtures = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fixtures)
+Make = Callable[..., Project]
 
 
 def test_estimates_hold_the_exhaustive_figures(project: Project) -> None:
@@ -50,16 +46,16 @@ def test_assess_again_gives_the_same_bytes(project: Project) -> None:
     assert (project.accuracy_folder / "accuracy.json").read_bytes() == first
 
 
-def test_area_population_covers_the_tile(tmp_path: Path) -> None:
-    project = fixtures.make_project(tmp_path, extra='population = "area"\n' + fixtures.REFERENCE)
+def test_area_population_covers_the_tile(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path, population="area")
     assess(project)
     content = json.loads((project.accuracy_folder / "accuracy.json").read_text())
     assert content["design"]["pixels"] == 480 * 500
     assert content["exhaustive"]["all"]["false"] == 400
 
 
-def test_interpretation_takes_the_place_of_the_layer(tmp_path: Path) -> None:
-    project = fixtures.make_project(tmp_path, extra="")
+def test_interpretation_takes_the_place_of_the_layer(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path, reference=False)
     plan_assessment(project)
     plan = project.accuracy_folder / "plan.gpkg"
     table = gpd.read_file(plan)
@@ -87,24 +83,24 @@ def test_interpretation_takes_the_place_of_the_layer(tmp_path: Path) -> None:
         ("P000001,7\n", "the response of point P000001 is 7"),
     ],
 )
-def test_a_faulty_table_is_refused(tmp_path: Path, rows: str, words: str) -> None:
-    project = fixtures.make_project(tmp_path, extra="")
+def test_a_faulty_table_is_refused(make_project: Make, tmp_path: Path, rows: str, words: str) -> None:
+    project = make_project(tmp_path, reference=False)
     plan_assessment(project)
     (project.accuracy_folder / "responses.csv").write_text("point_id,response\n" + rows)
     with pytest.raises(AccuracyError, match=words):
         assess(project)
 
 
-def test_a_table_without_its_column_is_refused(tmp_path: Path) -> None:
-    project = fixtures.make_project(tmp_path, extra="")
+def test_a_table_without_its_column_is_refused(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path, reference=False)
     plan_assessment(project)
     (project.accuracy_folder / "responses.csv").write_text("point,response\nP000001,1\n")
     with pytest.raises(AccuracyError, match="no column 'point_id'"):
         assess(project)
 
 
-def test_truth_of_one_class_gives_what_it_can(tmp_path: Path) -> None:
-    project = fixtures.make_project(tmp_path, truth_tree=False)
+def test_truth_of_one_class_gives_what_it_can(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path, truth_tree=False)
     assess(project)
     tree = json.loads((project.accuracy_folder / "accuracy.json").read_text())["estimates"]["classes"]["tree"]
     assert tree["producers"]["value"] is None
@@ -112,19 +108,19 @@ def test_truth_of_one_class_gives_what_it_can(tmp_path: Path) -> None:
     assert tree["users"]["value"] == 0
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_what_is_missing_is_named(make_project: Make, tmp_path: Path) -> None:
     with pytest.raises(AccuracyError, match="holds no map"):
-        assess(fixtures.make_project(tmp_path / "unmapped", mapped=False))
+        assess(make_project(tmp_path / "unmapped", mapped=False))
     with pytest.raises(AccuracyError, match=r"accuracy\.reference is not set"):
-        assess(fixtures.make_project(tmp_path / "no_truth", extra=""))
-    project = fixtures.make_project(tmp_path / "no_samples")
+        assess(make_project(tmp_path / "no_truth", reference=False))
+    project = make_project(tmp_path / "no_samples")
     project.samples_file.unlink()
     with pytest.raises(AccuracyError, match=r"samples\.parquet is missing"):
         assess(project)
 
 
-def test_a_reference_that_covers_nothing_is_refused(tmp_path: Path) -> None:
-    project = fixtures.make_project(tmp_path, extra=fixtures.REFERENCE.replace("ignore = [9]", "ignore = [0, 1, 9]"))
+def test_a_reference_that_covers_nothing_is_refused(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path, ignore=[0, 1, 9])
     with pytest.raises(AccuracyError, match="no sample unit has a decided response"):
         assess(project)
 

@@ -17,7 +17,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from scipy.ndimage import uniform_filter
-from shapely.geometry import MultiPolygon, Polygon, box
 
 from bocage.grid import Bounds, Grid, Window
 from bocage.mapping.lattice import Lattice
@@ -122,10 +121,10 @@ def fake_scene(name: str, window: Window, folder: Path = Path("scenes")) -> Scen
 
 
 def open_fake(scene: Scene, grid: Grid) -> FakeReader:
-    """Open a fake scene; a file ``<id>.broken`` beside it makes it fail in its second half."""
+    """Open a fake scene; a file ``<id>.broken`` beside it makes it fail in its last rows."""
     window = grid.window(Bounds(*scene.footprint.bounds))
     broken = scene.path.with_suffix(".broken").exists()
-    return FakeReader(scene.id, window, fails_at_row=window.row + window.height // 2 if broken else None)
+    return FakeReader(scene.id, window, fails_at_row=window.bottom - 20 if broken else None)
 
 
 def load_fake() -> FakeSegmenter:
@@ -134,23 +133,6 @@ def load_fake() -> FakeSegmenter:
 
 def load_slow() -> FakeSegmenter:
     return FakeSegmenter(pause=0.02)
-
-
-@dataclass(frozen=True)
-class FakeCatalogue:
-    """Scenes in memory with the interface of the catalogue."""
-
-    scenes: tuple[Scene, ...]
-
-    @property
-    def bounds(self) -> Bounds:
-        shapes: list[Polygon | MultiPolygon] = [scene.footprint for scene in self.scenes]
-        left, bottom, right, top = zip(*(shape.bounds for shape in shapes), strict=True)
-        return Bounds(min(left), min(bottom), max(right), max(top))
-
-    def covering(self, bounds: Bounds) -> list[Scene]:
-        area = box(*bounds.as_tuple())
-        return [scene for scene in self.scenes if scene.footprint.intersection(area).area > 0]
 
 
 def sources(readers: Sequence[FakeReader]) -> list[SceneSource]:

@@ -7,16 +7,17 @@ from bocage.grid import Bounds, Tiling
 from bocage.mapping.engines import make_engine
 from bocage.mapping.planning import Plan, make_plan
 from bocage.mapping.receipt import TileSummary
-from tests.mapping.fakes import GRID, FakeCatalogue, fake_scene, fake_work
+from bocage.scenes import Catalogue
+from tests.mapping.fakes import GRID, fake_scene, fake_work
 
 SIZE = 160  # pixels of a tile
 AREA = Bounds(0, -1280, 640, -640)  # 2 x 2 tiles
 
 
-def catalogue(folder: Path) -> FakeCatalogue:
+def catalogue(folder: Path) -> Catalogue:
     """Two overlapping scenes, one of them in a part of the area only."""
     names = {"a": Bounds(-50, -1300, 600, -600), "b": Bounds(200, -1100, 700, -500)}
-    return FakeCatalogue(tuple(fake_scene(name, GRID.window(bounds), folder) for name, bounds in names.items()))
+    return Catalogue(tuple(fake_scene(name, GRID.window(bounds), folder) for name, bounds in names.items()))
 
 
 def plan_of(folder: Path) -> Plan:

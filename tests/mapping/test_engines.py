@@ -34,7 +34,10 @@ def test_ray_equals_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     local.mkdir()
     cluster.mkdir()
     run(local)
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 << 20, log_to_driver=False)
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 << 20, log_to_driver=False)
+    except Exception as error:  # noqa: BLE001 - Ray raises plain Exception where its node does not start in 30 s
+        pytest.skip(f"RAY DID NOT START on this machine: {error}")
     try:
         summaries = run(cluster, 2, engine="ray")
         assert digests(local) == digests(cluster)

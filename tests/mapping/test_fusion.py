@@ -13,9 +13,7 @@ WINDOW = Window(3, -5, 12, 9)
 def test_order_of_scenes_does_not_matter(count: int, seed: int) -> None:
     """Law 3, to the last bit; and the mean is that of the valid observations alone (law 5)."""
     random = np.random.default_rng(seed)
-    scenes = [
-        (random.random(WINDOW.shape, dtype=np.float32), random.random(WINDOW.shape) < 0.6) for _ in range(count)
-    ]
+    scenes = [(random.random(WINDOW.shape, dtype=np.float32), random.random(WINDOW.shape) < 0.6) for _ in range(count)]
     one, two = Fusion(WINDOW), Fusion(WINDOW)
     for probability, valid in scenes:
         # What stands at an invalid pixel is never read.

@@ -10,7 +10,8 @@ from bocage.grid import Bounds, Tile, Tiling
 from bocage.mapping.planning import make_plan
 from bocage.mapping.receipt import Recipe, SceneMark, is_done, read_summary
 from bocage.mapping.worker import Worker
-from tests.mapping.fakes import GRID, FakeCatalogue, fake_recipe, fake_scene, fake_work
+from bocage.scenes import Catalogue
+from tests.mapping.fakes import GRID, fake_recipe, fake_scene, fake_work
 from tests.mapping.run_slowly import plan_of, run
 
 
@@ -35,7 +36,7 @@ def test_dated_scenes_date_the_tile(tmp_path: Path) -> None:
     scenes = tuple(
         replace(fake_scene(f"d{day}", tile.window), acquired=datetime(2021, 7, day, 10, tzinfo=UTC)) for day in (3, 9)
     )
-    job = make_plan(FakeCatalogue(scenes), Tiling(GRID, 320), fake_recipe(), tmp_path, area=None).jobs[0]
+    job = make_plan(Catalogue(scenes), Tiling(GRID, 320), fake_recipe(), tmp_path, area=None).jobs[0]
     Worker(fake_work(tmp_path)).run(job)
     item = pystac.Item.from_file(str(tmp_path / f"{tile.id}.json"))
     item.validate()
@@ -80,7 +81,7 @@ def test_tile_without_valid_pixel_is_noted_and_not_written(tmp_path: Path) -> No
     # The footprint reaches into the tile, but the slanted edge of the scene leaves its lower part without data.
     low = Tiling(GRID, 80)
     recipe = fake_recipe()
-    jobs = make_plan(FakeCatalogue((scene,)), low, recipe, tmp_path, area=GRID.bounds(tile.window)).jobs
+    jobs = make_plan(Catalogue((scene,)), low, recipe, tmp_path, area=GRID.bounds(tile.window)).jobs
     worker = Worker(fake_work(tmp_path))
     summaries = [worker.run(job) for job in jobs]
     empty = [summary for summary in summaries if not summary.valid_pixels]
@@ -92,7 +93,7 @@ def test_tile_without_valid_pixel_is_noted_and_not_written(tmp_path: Path) -> No
         item.validate()
         assert not item.assets
         assert summary.chips == 0
-    assert not make_plan(FakeCatalogue((scene,)), low, recipe, tmp_path, area=GRID.bounds(tile.window)).jobs
+    assert not make_plan(Catalogue((scene,)), low, recipe, tmp_path, area=GRID.bounds(tile.window)).jobs
 
 
 def test_scene_that_breaks_during_the_run_is_quarantined_and_redone_when_mended(tmp_path: Path) -> None:

@@ -45,14 +45,16 @@ def test_killed_and_resumed_run_leaves_the_same_bytes(tmp_path: Path, workers: i
 
     moments = random.Random(workers)
     survivors: list[int] = []
-    for attempt in range(3):
+    for attempt in range(4 - workers):
         process = start(killed, workers)
         before = {path.name for path in killed.iterdir()}
         wait_for_start(killed, process, before)
         time.sleep(moments.uniform(0, 0.3) * (attempt > 0))
-        family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))] if (
-            process.poll() is None
-        ) else []
+        family = (
+            [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+            if (process.poll() is None)
+            else []
+        )
         process.send_signal(signal.SIGKILL)
         process.wait()
         survivors += family

@@ -33,9 +33,7 @@ readers = st.lists(
     max_size=3,
     unique_by=lambda reader: reader.scene_id,
 )
-how = st.builds(
-    tile_settings, st.sampled_from([32, 48, 64]), st.sampled_from([0.0, 0.25, 0.4, 0.5]), st.integers(1, 7)
-)
+how = st.builds(tile_settings, st.sampled_from([32, 48, 64]), st.sampled_from([0.0, 0.25, 0.4, 0.5]), st.integers(1, 7))
 
 
 def map_whole(scenes: list[FakeReader], settings: TileSettings) -> TileResult:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 
-import click
-
 from bocage.cli.application import app
 from bocage.errors import BocageError
 from bocage.progress import console, log_to_stderr
@@ -24,15 +22,13 @@ def main() -> None:
     """
     log_to_stderr(logging.INFO)
     try:
-        sys.exit(app(standalone_mode=False))
+        app()
     except BocageError as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        console.print("interrupted; the same command goes on where it stopped", markup=False)
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            console.print("interrupted; the same command goes on where it stopped", markup=False)
+        raise
     except BrokenPipeError:
         sys.exit(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -25,10 +24,10 @@ def map_(
 ) -> None:
     """Map the probability of woody vegetation, tile by tile."""
     opened = Project.open(project)
-    options = {"model": model, "bbox": bbox, "engine": engine, "workers": workers}
     if plan:
         from bocage.mapping import plan as plan_map
 
-        answer(asdict(plan_map(opened, **options)), as_json=as_json)
+        answer(plan_map(opened, model=model, bbox=bbox).as_dict(), as_json=as_json)
         return
-    finish([run_stage(opened, "map", **options)], as_json=as_json)
+    receipt = run_stage(opened, "map", model=model, bbox=bbox, engine=engine, workers=workers)
+    finish([receipt], as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,8 @@ ProjectFolder = Annotated[Path, typer.Option("--project", help="The project fold
 AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable result on standard output.")]
 HERE = Path()
 
-output = Console(soft_wrap=True)
+# A table that goes into a file or a pipe is not cut to the width of a terminal.
+output = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 
 def answer(content: Any, *, as_json: bool) -> None:
@@ -34,7 +36,9 @@ def answer(content: Any, *, as_json: bool) -> None:
 
 def answer_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows as a table for a person."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     output.print(table)

@@ -65,9 +65,11 @@ def show(
 ) -> None:
     """Show all that the catalogue knows of one scene."""
     from bocage.scenes import Catalogue
+    from bocage.scenes.item import to_item
 
     opened = Project.open(project)
     scenes = {scene.id: scene for scene in Catalogue.open(opened.scenes_file, opened.grid).scenes}
     if scene_id not in scenes:
         raise SceneError(f"the catalogue has no scene {scene_id!r}", "run: bocage scenes list")
-    answer(scenes[scene_id].to_item().to_dict(), as_json=as_json)
+    item = to_item(scenes[scene_id], opened.grid.crs, opened.folder)
+    answer(item.to_dict(include_self_link=False, transform_hrefs=False), as_json=as_json)

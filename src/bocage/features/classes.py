@@ -12,7 +12,8 @@ class  meaning                                         rule
 =====  ==============================================  =======================================================
 
 The product is 1 + 2 + 5. A stretch is wide where a disk of 30 m fits, unknown cells counting as possibly woody; what is
-not wide is linear if it is long enough, and joins the wide parts that it touches otherwise.
+not wide is linear if it is long enough, and joins the wide parts that it touches otherwise. Scraps of less than 200 m2
+that touch a linear feature belong to it.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ def classify(
     candidate = (woody == 1) & (forest != 1)
     broad = opening(candidate | unknown, profile.linear_width / 2, resolution)
     linear = _linear(label_mask(candidate & ~broad), resolution, profile)
+    linear |= _ends(candidate, linear, resolution, profile)
     patches = label_mask(candidate & ~linear)
     kinds, kept = _patch_kinds(patches, linear, crop, resolution, profile)
     table = patches.spread(kinds)
@@ -95,16 +97,25 @@ def measured_widths(labels: Labels, resolution: float, profile: Profile) -> NDAr
     mean, largest = outline_distances(labels.array > 0, resolution)
     if profile.width == "maximum":
         return np.maximum(2 * labels.maximum(largest), resolution)
-    return rectangle_widths(labels.cells() * resolution**2, labels.mean(mean, labels.array > 0))
+    return rectangle_widths((labels.cells() * resolution**2).astype(np.float64), labels.mean(mean, labels.array > 0))
 
 
 def _linear(thin: Labels, resolution: float, profile: Profile) -> NDArray[np.bool_]:
     """Return the cells of the thin components that are long enough for a linear feature."""
     width = measured_widths(thin, resolution, profile)
     length = thin.cells() * resolution**2 / width
-    return thin.spread((length >= profile.linear_length - _ROUNDING) & (length >= profile.least_elongation * width)).astype(
-        bool
-    )
+    return thin.spread(
+        (length >= profile.linear_length - _ROUNDING) & (length >= profile.least_elongation * width)
+    ).astype(bool)
+
+
+def _ends(
+    candidate: NDArray[np.bool_], linear: NDArray[np.bool_], resolution: float, profile: Profile
+) -> NDArray[np.bool_]:
+    """Return the cells that touch a linear feature and are too few for a patch: its ends at unknown ground and forest."""
+    rest = label_mask(candidate & ~linear)
+    small = rest.cells() * resolution**2 < profile.patchy_area[0]
+    return rest.spread(small & rest.any(touching(linear))).astype(bool)
 
 
 def _patch_kinds(

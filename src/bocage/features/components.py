@@ -25,7 +25,7 @@ class Labels:
 
     def cells(self) -> NDArray[np.int64]:
         """Return the number of cells of each component, index 0 for label 1."""
-        return np.bincount(self.array.ravel(), minlength=self.count + 1)[1:]
+        return np.asarray(np.bincount(self.array.ravel(), minlength=self.count + 1)[1:], np.int64)
 
     def mean(self, values: NDArray[np.floating], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the mean of ``values`` over the valid cells of each component, NaN where none is valid."""
@@ -33,7 +33,9 @@ class Labels:
         owner = self.array[inside]
         number = np.bincount(owner, minlength=self.count + 1)[1:]
         total = np.bincount(owner, weights=values[inside].astype(np.float64), minlength=self.count + 1)[1:]
-        return np.divide(total, number, out=np.full(self.count, np.nan), where=number > 0)
+        result = np.full(self.count, np.nan)
+        np.divide(total, number, out=result, where=number > 0)
+        return result
 
     def maximum(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the largest value in each component, at least 0."""

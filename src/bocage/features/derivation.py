@@ -199,5 +199,6 @@ def _check(
         raise FeatureError(f"{crs!r} is not a coordinate reference system", "give one such as EPSG:3035") from error
     if units != {"metre"}:
         raise FeatureError(
-            f"{crs} is not in metres but in {', '.join(sorted(units))}", "warp the raster to a projected system in metres"
+            f"{crs} is not in metres but in {', '.join(sorted(units))}",
+            "warp the raster to a projected system in metres",
         )

@@ -1,7 +1,7 @@
 """The stage "features": from the mosaic and the reference layers to one table of features per production cell.
 
 Each island of mapped tiles is held in memory whole, about 60 bytes per cell, and one of more than ``MOST_CELLS`` cells
-is refused. A feature that a production cell's border cuts is two features, one in each cell, both flagged ``truncated``.
+is refused. A feature that a production cell's border cuts is two features, one in each cell, both ``truncated``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from bocage.errors import FeatureError
+from bocage.errors import FeatureError, ProjectError
 from bocage.features.derivation import MOST_CELLS, empty_features, features_of
 from bocage.features.ground import Ground, Island, cell_grid, find_islands, layers_of, mapped_tiles, read_ground
 from bocage.features.masks import UNKNOWN
@@ -125,10 +124,19 @@ def _inputs(project: Project, islands: list[Island], stamps: list[list[str]]) ->
             "rules": _RULES,
             "settings": project.settings.features.model_dump(),
             "grid": project.settings.grid.model_dump(),
-            "tiles": {tile: digest_file(project.map_folder / f"{tile}.json") for tile in tiles},
+            "tiles": {tile: tile_digest(project, tile) for tile in tiles},
             "layers": stamps,
         }
     )
+
+
+def tile_digest(project: Project, tile: str) -> str:
+    """Return the digest of a mapped tile's pixels, as its receipt states it."""
+    path = project.map_folder / f"{tile}.json"
+    try:
+        return str(json.loads(path.read_bytes())["assets"]["data"]["bocage:sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProjectError(f"{path} is not the receipt of a mapped tile", "remove it and run: bocage map") from error
 
 
 def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """What is known of the ground of a mapped area, on the cells of the features: woody, forest, crops, canopy height.
 
 The mosaic is cut into islands: groups of mapped tiles that touch each other, within one production cell. Nothing can
-reach from one island to another, so each is read and worked alone, and scenes that lie far apart cost no memory between.
+reach from one island to another, so each is read and worked alone, and the ground between distant scenes costs nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bocage.features.profiles import Profile
 from bocage.features.woody import cell_probability, woody_state
 from bocage.grid import Grid, Tile, Tiling, Window
 from bocage.project import Project
-from bocage.reference import Layer, open_layer
+from bocage.reference.layer import Layer, open_layer
 from bocage.settings import LayerKind
 
 Mosaic = Callable[[Window], NDArray[np.uint8]]

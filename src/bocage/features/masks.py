@@ -1,8 +1,8 @@
 """The forest mask, inside which nothing is a small feature, and the crop mask, on which patches are not.
 
 The forest mask follows the method description of 2021: tree cover density of 10 % or more, without its linear parts, at
-least 5 ha, grown by 10 m, minus the crop mask. Where no density is known the woody cells themselves stand in for it; the
-cells that are crops are those to which the crop layer gives any class.
+least 5 ha, grown by 10 m, minus the crop mask. Where no density is known the woody cells themselves stand in for it.
+The cells that are crops are those to which the crop layer gives any class.
 
 States are 0, 1 and 255 (unknown), as unsigned bytes.
 """
@@ -49,8 +49,8 @@ def forest_mask(
     Returns
     -------
     numpy.ndarray
-        1 forest, 0 not, 255 where neither the density nor the woody state is known and no forest is near. What is cut by
-        the edge of the data is judged by the part that is seen.
+        1 forest, 0 not, 255 where neither the density nor the woody state is known and no forest is near. What is cut
+        by the edge of the data is judged by the part that is seen.
     """
     known = woody != UNKNOWN
     trees = woody == 1

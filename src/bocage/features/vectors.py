@@ -1,7 +1,7 @@
 """From labelled cells to polygons that are valid, of one part, and share their borders exactly.
 
-Outlines follow the cell edges at first. Cells that hang together by a corner are joined there by a diamond of a fifth of
-a cell's width, the smallest change that makes one valid polygon of them (it adds 1 % of a cell's area per corner). The
+Outlines follow the cell edges at first. Cells that hang together by a corner are joined there by a diamond a fifth of a
+cell wide, the smallest change that makes one valid polygon of them (it adds 1 % of a cell's area per corner). The
 outlines are then simplified as one coverage, so that a border between two features is moved for both alike and nothing
 overlaps.
 """
@@ -34,7 +34,12 @@ def polygons_of(labels: Labels) -> NDArray[np.object_]:
     found = joints(labels)
     x, y = found.columns, found.rows
     ring = np.stack(
-        [np.stack([x - JOINT, y], 1), np.stack([x, y - JOINT], 1), np.stack([x + JOINT, y], 1), np.stack([x, y + JOINT], 1)],
+        [
+            np.stack([x - JOINT, y], 1),
+            np.stack([x, y - JOINT], 1),
+            np.stack([x + JOINT, y], 1),
+            np.stack([x, y + JOINT], 1),
+        ],
         axis=1,
     )
     diamonds = shapely.polygons(ring) if len(ring) else np.zeros(0, object)
@@ -44,8 +49,8 @@ def polygons_of(labels: Labels) -> NDArray[np.object_]:
 def simplified(polygons: NDArray[np.object_], tolerance: float) -> NDArray[np.object_]:
     """Return the polygons with fewer vertices; borders that were shared stay shared and nothing overlaps.
 
-    ``tolerance`` is in the units of the coordinates: a vertex goes when the triangle with its neighbours is smaller than
-    the tolerance squared (Visvalingam and Whyatt 1993, on a coverage).
+    ``tolerance`` is in the units of the coordinates: a vertex goes when the triangle with its neighbours is smaller
+    than the tolerance squared (Visvalingam and Whyatt 1993, on a coverage).
     """
     if tolerance <= 0 or not len(polygons):
         return polygons
@@ -67,5 +72,7 @@ def _united(pieces: NDArray[np.object_], owners: NDArray[np.int_], count: int) -
     for index in range(count):
         own = pieces[order[bounds[index] : bounds[index + 1]]]
         # A ring of cells that closes at a corner touches itself there until the diamond is added.
-        result[index] = own[0] if len(own) == 1 and shapely.is_valid(own[0]) else shapely.union_all(shapely.make_valid(own))
+        result[index] = (
+            own[0] if len(own) == 1 and shapely.is_valid(own[0]) else shapely.union_all(shapely.make_valid(own))
+        )
     return result

@@ -82,8 +82,8 @@ def cell_probability(
 ) -> NDArray[np.float32]:
     """Return the mean probability (0 to 1, NaN without data) of the cells of ``window`` of the target lattice.
 
-    ``read`` gives the mosaic for a window of the source lattice, 0 to 254 and 255 without data. It is called for blocks,
-    so that the finer mosaic is never held whole.
+    ``read`` gives the mosaic for a window of the source lattice, 0 to 254 and 255 without data. It is called for
+    blocks, so that the finer mosaic is never held whole.
     """
     result = np.empty(window.shape, np.float32)
     for block in _blocks(window):

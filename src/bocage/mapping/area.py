@@ -18,7 +18,7 @@ from bocage.grid import Bounds
 from bocage.mapping.engines import make_engine
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, make_plan
-from bocage.mapping.receipt import Recipe, TileSummary, cog_path, read_summary, receipt_path
+from bocage.mapping.receipt import Recipe, TileSummary, cog_path, lies_at, read_summary, receipt_path
 from bocage.mapping.worker import Work
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
@@ -65,13 +65,14 @@ def map_area(
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
     todo = _plan(project, work.recipe, bbox)
+    _sweep(project.map_folder)
     _remove_strays(project, todo, bbox)
-    runner = make_engine(
-        engine or project.settings.mapping.engine, project.settings.mapping.workers if workers is None else workers
-    )
+    mapped: list[TileSummary] = []
     if todo.jobs:
+        settings = project.settings.mapping
+        runner = make_engine(engine or settings.engine, settings.workers if workers is None else workers)
         _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
-    mapped = list(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs))) if todo.jobs else []
+        mapped.extend(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs)))
     summaries = [*mapped, *_summaries(project.map_folder, todo)]
     refused = _refusals(mapped)
     _require_valid(todo, summaries, refused)
@@ -159,7 +160,6 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
     if not project.scenes_file.is_file():
         raise ProjectError(f"{project.scenes_file} does not exist: no scene is catalogued", "run: bocage scenes add")
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    _sweep(project.map_folder)
     found = make_plan(catalogue, project.tiling, recipe, project.map_folder, area=project.bounds, bbox=_bounds(bbox))
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds
@@ -183,7 +183,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
-    """Remove tiles of the area that no scene covers any more; they would stay in the mosaic for ever."""
+    """Remove tiles that no scene covers any more or that are of another grid; they would stay in the mosaic."""
     planned = {job.tile.id for job in todo.tiles}
     limits = [project.grid.window(each) for each in (project.bounds, _bounds(bbox)) if each is not None]
     for path in sorted(project.map_folder.glob("*.json")):
@@ -191,9 +191,11 @@ def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
             tile = project.tiling.tile(path.stem)
         except GridError:
             continue
-        if tile.id in planned or any(tile.window.intersection(limit) is None for limit in limits):
+        elsewhere = not lies_at(project.map_folder, tile, project.grid)
+        if not elsewhere and (tile.id in planned or any(tile.window.intersection(limit) is None for limit in limits)):
             continue
-        _log.warning("tile %s is removed: no catalogued scene covers it any more", tile.id)
+        reason = "it is of another grid or tile size" if elsewhere else "no catalogued scene covers it any more"
+        _log.warning("tile %s is removed: %s", tile.id, reason)
         cog_path(project.map_folder, tile.id).unlink(missing_ok=True)
         receipt_path(project.map_folder, tile.id).unlink()
 

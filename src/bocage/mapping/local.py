@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -106,7 +107,6 @@ def _end_with_parent() -> None:
 
 
 def _gpus() -> int:
-    """Return how many GPUs this process may use."""
-    import torch  # takes seconds, and only a run of the mapping needs it
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    """Return how many GPUs this process may use: none where no loaded model brought torch with it."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0

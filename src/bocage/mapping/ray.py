@@ -95,13 +95,16 @@ def _submit(actor: Any, waiting: Iterator[TileJob], under_way: dict[Any, Any]) -
 
 
 def _connect(workers: int) -> None:
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False)
-        return
-    ray.init(
-        num_cpus=workers or None,
-        include_dashboard=False,
-        object_store_memory=_OBJECT_STORE,
-        log_to_driver=False,
-        configure_logging=False,
-    )
+    address = os.environ.get("RAY_ADDRESS")
+    local: dict[str, Any] = {
+        "num_cpus": workers or None,
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE,
+    }
+    try:
+        ray.init(log_to_driver=False, configure_logging=False, **({} if address else local))
+    except Exception as error:  # Ray raises plain Exception where a node does not start in time.
+        raise MappingError(
+            f"Ray could not be started{f' at {address}' if address else ' on this machine'}: {error}",
+            'check RAY_ADDRESS and the load of the machine, or use the engine "local"',
+        ) from error

@@ -133,7 +133,7 @@ def write_receipt(
         "bocage:scenes": [asdict(by_id[name]) for name in sorted(result.used)],
         "bocage:unseen": sorted(set(by_id) - set(result.used) - lost),
         "bocage:quarantined": [asdict(refusal) for refusal in result.quarantined],
-        "bocage:grid": {"crs": recipe.grid.crs, "resolution": recipe.grid.resolution, "window": asdict(tile.window)},
+        "bocage:grid": _place(recipe.grid, tile),
         "bocage:pixels": tile.window.width * tile.window.height,
         "bocage:valid_pixels": result.valid_pixels,
         "bocage:chips": result.chips,
@@ -171,6 +171,16 @@ def is_done(folder: Path, tile: str, key: str) -> bool:
     if not properties["bocage:valid_pixels"]:
         return not cog.exists()
     return cog.is_file() and digest_file(cog) == _item(folder, tile)["assets"]["data"]["bocage:sha256"]
+
+
+def lies_at(folder: Path, tile: Tile, grid: Grid) -> bool:
+    """Say whether the receipt of a tile is for the pixels that the tile has now; an unreadable one counts as such."""
+    properties = _properties(folder, tile.id)
+    return properties is None or properties.get("bocage:grid") == _place(grid, tile)
+
+
+def _place(grid: Grid, tile: Tile) -> dict[str, Any]:
+    return {"crs": grid.crs, "resolution": grid.resolution, "window": asdict(tile.window)}
 
 
 def _item(folder: Path, tile: str) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ from bocage.reference.votes import RULES, Vote, halo, vote
 from bocage.scenes.catalogue import Catalogue
 from bocage.settings import ReferenceSettings
 
-BLOCK = 2048
+BLOCK = 1024
 _TILE_NAME = re.compile(r"[EW]\d+[NS]\d+")
 _log = logging.getLogger("bocage")
 
@@ -82,7 +82,7 @@ class Sources:
                     )
                     for layer in self.layers
                 ),
-                "corrections": self.corrections.digest(self.grid, window) if self.corrections else None,
+                "corrections": self.corrections.digest(self.grid, window) if self.corrections else digest_json([]),
                 "grid": (self.grid.crs, self.grid.resolution),
             }
         )
@@ -90,8 +90,9 @@ class Sources:
     def label(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return label and confidence of a window; a pixel's value does not depend on the window that asks for it."""
         label, confidence = np.full((2, *window.shape), IGNORE, np.uint8)
-        if self.layers:
-            label, confidence = fuse([self._vote(layer, window) for layer in self.layers])
+        speaking = [layer for layer in self.layers if layer.files_in(window.pad(halo(layer)))]
+        if speaking:
+            label, confidence = fuse([self._vote(layer, window) for layer in speaking])
         if self.corrections is not None:
             label, confidence = self.corrections.apply(label, confidence, self.grid, window)
         return label, confidence
@@ -168,8 +169,6 @@ def tiles_of_scenes(project: Project) -> list[Tile]:
     ProjectError
         If no scenes are catalogued, or none touches the area.
     """
-    if not project.scenes_file.is_file():
-        raise ProjectError(f"{project.folder} holds no catalogue of scenes", "run: bocage scenes add")
     scenes = Catalogue.open(project.scenes_file, project.grid).scenes
     bounds, tiling = project.bounds, project.tiling
     found: dict[str, Tile] = {}
@@ -209,7 +208,7 @@ def _build_tile(sources: Sources, tile: Tile, path: Path, digest: str) -> dict[s
         nodata=IGNORE,
         descriptions=("label", "confidence"),
         tags={"BOCAGE_INPUTS": digest, "BOCAGE_COUNTS": json.dumps(counts)},
-        overviews="mode",
+        overviews="nearest",
     )
     return counts
 

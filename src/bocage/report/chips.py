@@ -42,9 +42,7 @@ class Example:
 def errors_of(label: NDArray[np.uint8], probability: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
     """Return an index into ``ERROR_COLOURS`` for each pixel."""
     mapped = probability >= threshold * 254
-    codes: NDArray[np.uint8] = np.where(
-        label == 1, np.where(mapped, 1, 3), np.where(mapped, 2, 0)
-    ).astype(np.uint8)
+    codes: NDArray[np.uint8] = np.where(label == 1, np.where(mapped, 1, 3), np.where(mapped, 2, 0)).astype(np.uint8)
     codes[(label == NODATA) | (probability == NODATA)] = 4
     return codes
 
@@ -53,7 +51,7 @@ def chip_table(examples: Sequence[Example], threshold: float) -> bytes:
     """Draw one row per example: image, label, probability and error."""
     with_map = any(example.probability is not None for example in examples)
     titles = ("scene", "label", "model", "difference")[: 4 if with_map else 2]
-    figure = Figure(figsize=(2.35 * len(titles), 2.5 * len(examples) + 0.5), layout="constrained")
+    figure = Figure(figsize=(1.85 * len(titles), 1.92 * len(examples) + 0.55), layout="constrained")
     axes: Any = figure.subplots(len(examples), len(titles), squeeze=False)
     for line, example in enumerate(examples):
         panels = _panels(example, threshold)
@@ -67,10 +65,10 @@ def chip_table(examples: Sequence[Example], threshold: float) -> bytes:
                 own.imshow(panels[place], interpolation="nearest")
             if line == 0:
                 own.set_title(title, fontsize=10, color=INK, fontweight="bold")
-        axes[line][0].set_ylabel(example.title, fontsize=7.5, color=INK)
+        axes[line][0].set_ylabel(example.title, fontsize=7, color=INK)
     if with_map:
         keys = [Swatch(facecolor=colour, edgecolor=UNKNOWN, label=name) for name, colour in ERROR_COLOURS.items()]
-        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False, fontsize=8)
+        figure.legend(handles=keys, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return png(figure)
 
 

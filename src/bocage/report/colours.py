@@ -15,8 +15,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#d55e00",
     "#cc79a7",
 )
-SENSOR_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, BLACK)
-SPLIT_COLOURS = {"train": "#7a837d", "validation": ORANGE, "test": BLUE}
+SENSOR_COLOURS = (BLUE, GREEN, PURPLE, SKY, BLACK, ORANGE, "#7a5c1e", VERMILION)
+SPLIT_COLOURS = {"train": "#a9b0ab", "validation": YELLOW, "test": VERMILION}
 
 PAPER = "#ffffff"
 INK = "#1b1f1c"

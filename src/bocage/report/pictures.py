@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DPI = 130
 _WIDTH = 9.0
+_SENSOR_WORDS = {"GENERIC": "sensor not named"}
 
 
 def png(figure: Figure) -> bytes:
@@ -44,9 +45,7 @@ def png(figure: Figure) -> bytes:
 
 def probability_colours() -> LinearSegmentedColormap:
     """Return the colour map of probability, 0 to 1; missing values are grey."""
-    colours = LinearSegmentedColormap.from_list("woody", PROBABILITY_COLOURS)
-    colours.set_bad(UNKNOWN)
-    return colours
+    return LinearSegmentedColormap.from_list("woody", PROBABILITY_COLOURS).with_extremes(bad=UNKNOWN)
 
 
 def scenes_and_samples(
@@ -72,7 +71,11 @@ def scenes_and_samples(
         shapes = [shape for name, shape in scenes if name == sensor]
         for shape in shapes:
             _draw_shape(axes, shape, edge=colour, fill=colour, alpha=0.10, width=1.6)
-        keys.append(Swatch(facecolor=f"{colour}30", edgecolor=colour, label=f"{sensor} ({len(shapes)})"))
+        keys.append(
+            Swatch(
+                facecolor=f"{colour}30", edgecolor=colour, label=f"{_SENSOR_WORDS.get(sensor, sensor)} ({len(shapes)})"
+            )
+        )
     for bounds in mapped:
         _draw_shape(axes, bounds.polygon(), edge=FAINT, fill="none", alpha=1, width=0.6, style=(0, (3, 3)))
     if mapped:
@@ -88,9 +91,7 @@ def scenes_and_samples(
     axes.set_aspect("equal")
     _tidy(axes)
     _scale_bar(axes)
-    axes.legend(
-        handles=keys, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, labelcolor=INK
-    )
+    axes.legend(handles=keys, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, labelcolor=INK)
     return png(figure)
 
 

@@ -133,8 +133,10 @@ def _cut_batch(project: Project, scene: Scene | None, scene_id: str, orders: Seq
         return done + [_Result(order.sample_id, refusal=Refusal.of(order.sample_id, error)) for order in left]
     try:
         with open_scene(scene, project.grid) as reader:
+            # One by one: what was cut before a block turns out damaged stays cut.
             for order in left:
-                done.append(_cut_one(project, order, reader.read(order.window)))
+                result = _cut_one(project, order, reader.read(order.window))
+                done.append(result)
     except StorageError:
         raise
     except BocageError as error:

@@ -1,7 +1,7 @@
 """Drawing units so that they spread over the ground: the local pivotal method.
 
 Neighbours compete for their inclusion probabilities until every unit is in or out. Two units that stand close are thus
-rarely both drawn, and yet each unit is drawn with exactly the probability that it was given, so estimates stay unbiased.
+rarely both drawn, and yet each unit is drawn with exactly the probability that it was given: estimates stay unbiased.
 
 Source: A. Grafstroem, N. L. P. Lundstroem, L. Schelin (2012), Spatially balanced sampling through the pivotal method,
 Biometrics 68, 514-520; algorithm 2 (LPM2).
@@ -70,7 +70,7 @@ def _open(probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _compete(one: float, other: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Return the new probabilities of two units; their sum stays, each keeps its expectation, one of them is settled."""
+    """Return the new probabilities of two units: the sum and both expectations stay, one of the two is settled."""
     total = one + other
     if total < 1:
         return (total, 0.0) if rng.random() < one / total else (0.0, total)

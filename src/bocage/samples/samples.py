@@ -125,8 +125,6 @@ def draw_samples(project: Project, count: int | None = None) -> Outcome:
         If the frame is empty, a split cannot be filled, or a named scene does not exist.
     """
     given = project.settings.samples
-    if not project.scenes_file.is_file():
-        raise ProjectError(f"{project.folder} holds no catalogue of scenes", "run: bocage scenes add")
     scenes = Catalogue.open(project.scenes_file, project.grid).scenes
     cells = cell_tiling(project.grid, given.cell_size)
     frame = build_frame(scenes, cells, minimum_valid=given.minimum_valid, bounds=project.bounds)

@@ -18,8 +18,8 @@ def split_blocks(
 ) -> dict[str, Split]:
     """Assign whole blocks of ground to splits, the test first, then the validation.
 
-    Blocks are taken in random order as long as each brings the split nearer to its share of the samples. A split that is
-    asked for gets at least one block.
+    Blocks are taken in random order as long as each brings the split nearer to its share of the samples. A split that
+    is asked for gets at least one block.
 
     Parameters
     ----------

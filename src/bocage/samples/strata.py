@@ -38,15 +38,16 @@ def add_strata(
         If a layer is missing, cannot be read, or its polygons have no column "code".
     """
     cells = frame.drop_duplicates("cell_id")
-    zone = pd.Series(EVERYWHERE, index=cells["cell_id"].to_numpy())
-    town = pd.Series(data=False, index=cells["cell_id"].to_numpy())
+    names = list(cells["cell_id"])
+    zone = dict.fromkeys(names, EVERYWHERE)
+    town = dict.fromkeys(names, False)
     if zones is not None:
-        zone[:] = [_most(row) for row in _codes(cells, grid, zones)]
+        zone = dict(zip(names, map(_most, _codes(cells, grid, zones)), strict=True))
     if urban is not None:
-        town[:] = [_is_urban(row) for row in _codes(cells, grid, urban)]
+        town = dict(zip(names, map(_is_urban, _codes(cells, grid, urban)), strict=True))
     result = frame.copy()
-    result["zone"] = zone.loc[frame["cell_id"]].to_numpy()
-    result["urban"] = town.loc[frame["cell_id"]].to_numpy().astype(bool)
+    result["zone"] = [zone[name] for name in frame["cell_id"]]
+    result["urban"] = np.array([town[name] for name in frame["cell_id"]], np.bool_)
     where = np.where(result["urban"], "urban", "rural")
     result["stratum"] = [
         f"{name}/{sensor}/{place}" for name, sensor, place in zip(result["zone"], result["sensor"], where, strict=True)
@@ -82,10 +83,9 @@ def _raster_codes(path: Path, grid: Grid, x: NDArray[np.float64], y: NDArray[np.
             if file.crs is None:
                 raise SampleError(f"{path} has no coordinate reference system", "assign one with gdal_edit -a_srs")
             places = zip(*transform_points(grid.crs, file.crs, x, y), strict=True)
-            return [
-                None if np.ma.getmaskarray(value)[0] else f"{value[0]:g}"
-                for value in file.sample(places, 1, masked=True)
-            ]
+            found = np.ma.stack(list(file.sample(places, 1, masked=True)))[:, 0]
+            masks = np.ma.getmaskarray(found)
+            return [None if masked else f"{code:g}" for code, masked in zip(found.data, masks, strict=True)]
     except RasterioError as error:
         raise SampleError(f"{path} cannot be read: {error}", "copy or download the file again") from error
 

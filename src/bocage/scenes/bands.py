@@ -37,7 +37,8 @@ def common_name(text: str | None) -> str | None:
     """Return the common name that a band's description stands for: red, green, blue or nir; None for another text.
 
     Case, blanks, hyphens and underscores do not matter, nor does a leading or trailing word "band", so
-    ``Near Infrared``, ``NIR`` and ``band_nir`` are one name. Numbered names such as ``B3`` are not names: their meaning differs by sensor.
+    ``Near Infrared``, ``NIR`` and ``band_nir`` are one name. Numbered names such as ``B3`` are not names: their meaning
+    differs by sensor.
     """
     if not text:
         return None

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
-import stac_geoparquet.arrow
 from shapely import STRtree
 
 from bocage.errors import ProjectError, SceneError
@@ -107,6 +104,10 @@ def read_entries(path: Path, grid_crs: str) -> list[Entry]:
     SceneError
         If it is damaged.
     """
+    import pyarrow as pa  # these are slow to import
+    import pyarrow.parquet as pq
+    import stac_geoparquet.arrow
+
     if not path.is_file():
         raise ProjectError(f"{path} is not there", "catalogue the scenes first: bocage scenes add")
     try:
@@ -136,6 +137,8 @@ def write_entries(path: Path, entries: Sequence[Entry], grid_crs: str) -> None:
     StorageError
         If the disk is full or the folder cannot be written.
     """
+    import stac_geoparquet.arrow  # slow to import
+
     items = []
     for entry in sorted(entries, key=lambda entry: entry.scene.id):
         item = to_item(entry.scene, grid_crs, path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -39,7 +40,7 @@ def outline(cells: NDArray[np.bool_], step: int, shape_: tuple[int, int], transf
     Polygon or MultiPolygon
         Holds every true cell and is at most two cells wider; never beyond the edge of the raster.
     """
-    grid = transform * Affine.scale(step)
+    grid = transform @ Affine.scale(step)
     parts = [
         shape(geometry)
         for geometry, _ in rasterio.features.shapes(cells.astype(np.uint8), mask=cells, transform=Affine.identity())
@@ -71,9 +72,9 @@ def project_outline(polygon: Polygon | MultiPolygon, source: str, target: str, s
     left, bottom, right, top = polygon.bounds
     dense = polygon.segmentize(max(right - left, top - bottom) / _POINTS_PER_SIDE)
     try:
-        transformer = Transformer.from_crs(source, target, always_xy=True)
+        change = transformer(source, target)
         projected = shapely.transform(
-            dense, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+            dense, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1]))
         )
     except ProjError as error:
         raise SceneError(f"{subject} cannot be brought to {target}: {error}", "check the CRS of the scene") from error
@@ -82,6 +83,12 @@ def project_outline(polygon: Polygon | MultiPolygon, source: str, target: str, s
             f"{subject} lies outside the domain of {target}", "leave the scene out or choose another grid.crs"
         )
     return polygonal(projected)
+
+
+@functools.lru_cache(maxsize=64)
+def transformer(source: str, target: str) -> Transformer:
+    """Return the transformation between two CRS, x before y. It may be shared by threads; making one takes long."""
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 def polygonal(geometry: shapely.Geometry) -> Polygon | MultiPolygon:

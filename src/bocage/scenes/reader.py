@@ -1,8 +1,8 @@
 """Reading scenes onto the lattice: any sensor, CRS and pixel size becomes 8-bit red, green, blue, nir.
 
 The law of this file: what a pixel of the lattice holds depends on the scene and on that pixel alone, never on the
-window that was asked for. It holds by construction. Resampling is done in blocks that are fixed to the lattice; a
-window is cut out of the blocks that it touches.
+window that was asked for. It holds by construction. Resampling is done in blocks that are fixed to the lattice and
+cut only by the edge of the scene; a window is cut out of the blocks that it touches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import geopandas
 import numpy as np
 import rasterio
 import rasterio.features
@@ -131,8 +130,9 @@ class RasterReader:
             edge = self._placement.block
             for row in range(inside.row // edge, (inside.bottom - 1) // edge + 1):
                 for column in range(inside.column // edge, (inside.right - 1) // edge + 1):
-                    block = Window(column * edge, row * edge, edge, edge)
-                    part = block.intersection(inside)
+                    block = Window(column * edge, row * edge, edge, edge).intersection(self._window)
+                    part = inside.intersection(block) if block is not None else None
+                    assert block is not None
                     assert part is not None
                     patch = self._block(block)
                     rows, columns = part.slices(block)
@@ -174,7 +174,7 @@ class RasterReader:
         with self._lock:
             if not self._closed:
                 self._blocks[key] = patch
-                while len(self._blocks) * block.width * block.height > _KEPT_PIXELS:
+                while len(self._blocks) * self._placement.block**2 > _KEPT_PIXELS:
                     self._blocks.popitem(last=False)
         return patch
 
@@ -252,6 +252,8 @@ def open_raster(
 def _read_clouds(scene: Scene, grid: Grid) -> Polygon | MultiPolygon | None:
     if scene.clouds is None:
         return None
+    import geopandas  # slow to import, and few scenes have clouds
+
     try:
         frame = geopandas.read_file(scene.clouds)
     except (OSError, ValueError, RuntimeError) as error:
@@ -264,4 +266,5 @@ def _read_clouds(scene: Scene, grid: Grid) -> Polygon | MultiPolygon | None:
     shapes = [geometry for geometry in frame.geometry if geometry is not None and not geometry.is_empty]
     if not shapes:
         return None
-    return project_outline(polygonal(unary_union(shapes)), crs_text(frame.crs), grid.crs, str(scene.clouds))
+    crs = crs_text(rasterio.crs.CRS.from_user_input(frame.crs))
+    return project_outline(polygonal(unary_union(shapes)), crs, grid.crs, str(scene.clouds))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from pyproj import Transformer
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from shapely.geometry import MultiPolygon, Polygon
 
@@ -18,7 +17,7 @@ from bocage.errors import SceneError
 from bocage.files import digest_file
 from bocage.grid import Grid
 from bocage.scenes.bands import band_indexes, check_bands, common_names
-from bocage.scenes.footprint import outline, project_outline
+from bocage.scenes.footprint import outline, project_outline, transformer
 from bocage.scenes.scene import Scene
 from bocage.scenes.sidecar import Sidecar, read_sidecar
 from bocage.scenes.stretch import STRETCH_TAG, Method, find_stretch
@@ -148,7 +147,7 @@ def _georeference(file: rasterio.DatasetReader, path: Path) -> str:
 def crs_text(crs: rasterio.crs.CRS) -> str:
     """Return ``EPSG:code`` where the CRS has a code, else its WKT."""
     code = crs.to_epsg(confidence_threshold=100)
-    return f"EPSG:{code}" if code else str(crs.to_wkt())
+    return f"EPSG:{code}" if code else str(crs.to_wkt(version="WKT2_2019"))
 
 
 def _bands(
@@ -194,9 +193,9 @@ def _footprint(file: rasterio.DatasetReader, found: Survey, crs: str, grid: Grid
 def _ground_sample(file: rasterio.DatasetReader, crs: str, grid: Grid, path: Path) -> float:
     """Return the edge of a pixel at the scene's centre on the grid: the root of the area of its parallelogram."""
     row, column = file.height / 2, file.width / 2
-    corners = [file.transform * (column + x, row + y) for x, y in ((0, 0), (1, 0), (0, 1))]
-    transformer = Transformer.from_crs(crs, grid.crs, always_xy=True)
-    (x0, y0), (x1, y1), (x2, y2) = (transformer.transform(x, y) for x, y in corners)
+    corners = [file.transform @ (column + x, row + y) for x, y in ((0, 0), (1, 0), (0, 1))]
+    to_grid = transformer(crs, grid.crs)
+    (x0, y0), (x1, y1), (x2, y2) = (to_grid.transform(x, y) for x, y in corners)
     area = abs((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0))
     if not (math.isfinite(area) and area > 0):
         raise SceneError(

@@ -14,12 +14,13 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window as PixelWindow
 
 from bocage.grid import Grid, Window
+from bocage.scenes.footprint import transformer
 from bocage.scenes.scene import Scene
 from bocage.scenes.survey import valid_pixels
 
@@ -87,7 +88,7 @@ class Placement:
             np.linspace(bounds.left, bounds.right, _POINTS), np.linspace(bounds.bottom, bounds.top, _POINTS)
         )
         if self.crs != self.grid.crs:
-            x, y = Transformer.from_crs(self.grid.crs, self.crs, always_xy=True).transform(x.ravel(), y.ravel())
+            x, y = transformer(self.grid.crs, self.crs).transform(x.ravel(), y.ravel())
         inverse = ~self.transform
         columns = inverse.a * x + inverse.b * y + inverse.c
         rows = inverse.d * x + inverse.e * y + inverse.f
@@ -176,16 +177,19 @@ def _warp(
     if not valid.any():
         return result, np.zeros(window.shape, dtype=np.bool_)
     seen = numbers.astype(np.float32)
+    whole = bool(valid.all())
     seen[:, ~valid] = np.nan
     reproject(
         seen,
         result,
-        src_transform=placement.transform * Affine.translation(source.col_off, source.row_off),
+        src_transform=placement.transform @ Affine.translation(source.col_off, source.row_off),
         src_crs=placement.crs,
-        src_nodata=np.nan,
+        # Without any hole GDAL can skip its masks, which doubles its speed.
+        src_nodata=None if whole else np.nan,
         dst_transform=placement.grid.transform(window),
         dst_crs=placement.grid.crs,
-        dst_nodata=np.nan,
+        dst_nodata=None if whole else np.nan,
+        init_dest_nodata=not whole,
         resampling=placement.method,
         tolerance=_TOLERANCE,
         num_threads=1,

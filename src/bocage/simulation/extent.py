@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+
+from bocage.grid import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,37 @@ class Raster:
         return self.top - (np.arange(self.rows) + 0.5) * self.pixel
 
     @property
+    def bounds(self) -> Bounds:
+        """The outer edges in metres."""
+        return Bounds(self.left, self.bottom, self.right, self.top)
+
+    @property
     def transform(self) -> Affine:
         """The affine transform from pixel to metres."""
         return Affine(self.pixel, 0, self.left, 0, -self.pixel, self.top)
+
+    def at(self, pixel: float) -> Raster:
+        """Return the raster of another pixel size over the same ground, which must hold whole pixels."""
+        rows, columns = (self.top - self.bottom) / pixel, (self.right - self.left) / pixel
+        return Raster(self.left, self.top, round(rows), round(columns), pixel)
+
+    def slices(self, part: Raster) -> tuple[slice, slice]:
+        """Return the row and column slices of a part of the same pixel size."""
+        row, column = round((self.top - part.top) / self.pixel), round((part.left - self.left) / self.pixel)
+        return slice(row, row + part.rows), slice(column, column + part.columns)
+
+    def pieces(self, metres: float) -> Iterator[Raster]:
+        """Yield rasters of at most ``metres`` edge that cover this one once."""
+        edge = round(metres / self.pixel)
+        for row in range(0, self.rows, edge):
+            for column in range(0, self.columns, edge):
+                yield Raster(
+                    self.left + column * self.pixel,
+                    self.top - row * self.pixel,
+                    min(edge, self.rows - row),
+                    min(edge, self.columns - column),
+                    self.pixel,
+                )
 
     def pad(self, metres: float) -> Raster:
         """Return the raster grown on each side."""

@@ -23,7 +23,7 @@ _TARGET = {
     "bocage": 17e3,
     "open": 52e3,
 }
-_DENSITY = {"village": 0.55, "forest": 0.45, "orchards": 0.5, "wooded": 0.7, "bocage": 0.85, "open": 0.25}
+_DENSITY = {"village": 0.55, "forest": 0.45, "orchards": 0.5, "wooded": 0.7, "bocage": 0.92, "open": 0.3}
 _ARABLE = (kinds.CEREAL, kinds.MAIZE, kinds.RAPESEED, kinds.BEET, kinds.PLOUGHED, kinds.FALLOW)
 _ARABLE_SHARE = (0.36, 0.24, 0.15, 0.12, 0.08, 0.05)
 _VILLAGE_RADIUS = 235.0
@@ -68,7 +68,7 @@ class _Maker:
 
     def __init__(self, seed: int, kind: str, rng: np.random.Generator, centre: Points) -> None:
         self.seed, self.role, self.rng, self.centre = seed, kind, rng, centre
-        self.planting = Planting(rng)
+        self.planting = Planting(rng, seed)
         self.surfaces: list[Surface] = []
         lift = noise_at(seed + 50, centre[:1], centre[1:], 3500.0)[0]
         self.density = float(np.clip(_DENSITY[kind] + 0.15 * lift, 0.05, 0.95))
@@ -106,7 +106,7 @@ class _Maker:
         if self.role == "village" and chance < 0.14:
             self.planting.orchard(shape, angle)
             return kinds.ORCHARD_GRASS
-        if chance > 0.965:
+        if chance > 0.985:
             self.planting.patch(shape.buffer(-3), Woody.SCRUB)
             return kinds.ROUGH
         if rng.random() < self.grassland:
@@ -145,9 +145,9 @@ class _Maker:
         """Lay a street, a track, a hedge, a tree line or a margin on the line between two parcels."""
         rng, line = self.rng, border.line(self.seed)
         near = float(np.hypot(*((border.start + border.end) / 2 - self.centre)))
-        if self.role == "village" and near < _VILLAGE_RADIUS * 1.1 and border.level <= 5:
-            self._strip(Layer.VERGE, line, kinds.LAWN, 9.0)
-            self._strip(Layer.ROAD, line, kinds.ASPHALT, 5.0)
+        if self.role == "village" and near < _VILLAGE_RADIUS * 1.1 and border.level <= 7:
+            self._strip(Layer.VERGE, line, kinds.LAWN, 8.0)
+            self._strip(Layer.ROAD, line, kinds.ASPHALT, 4.6)
             if rng.random() < 0.3:
                 self.planting.tree_line(line, offsets=(4.8,), species=kinds.ASH)
             return
@@ -192,13 +192,13 @@ class _Maker:
 
     def _edge(self, line: Points, density: float) -> None:
         rng, chance = self.rng, self.rng.random()
-        if chance < 0.62 * density:
+        if chance < 0.70 * density:
             self._strip(Layer.MARGIN, line, kinds.ROUGH, rng.uniform(4, 7))
             self.planting.hedge(line, tall=rng.random() < 0.38, gaps=rng.uniform(0.04, 0.3))
-        elif chance < 0.82 * density:
+        elif chance < 0.88 * density:
             self._strip(Layer.MARGIN, line, kinds.ROUGH, rng.uniform(2, 5))
             self.planting.tree_line(line)
-        elif chance < 0.9 * density:
+        elif chance < 0.95 * density:
             strip = Polygon(np.array(_thick(line, rng.uniform(8, 18)))).buffer(0)
             if strip.geom_type == "Polygon":
                 self.planting.patch(strip, Woody.SCRUB if rng.random() < 0.5 else Woody.GROVE)

@@ -6,6 +6,7 @@ A landscape has no edge and no size: any raster of it can be made on its own, an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,8 +41,6 @@ class Scenery:
         Structured array (``SURFACE``): how each surface looks.
     height
         (rows, columns) float32, metres: woody crowns that stand now.
-    former
-        (rows, columns) float32, metres: woody crowns that stood in 2018.
     owner
         (rows, columns) int32: index into ``crowns`` of the crown on top now, or -1.
     objects
@@ -50,17 +49,20 @@ class Scenery:
         (rows, columns) uint8: :class:`~bocage.simulation.kinds.Woody` of the object on top, or 0; vineyards included.
     crowns
         Structured array (``CROWN``), its ``item`` holding the number of the object.
+    former, former_types
+        Height (m) and type of the woody crowns that stood in 2018.
     """
 
     raster: Raster
     surface: NDArray[np.int32]
     looks: NDArray[np.void]
     height: NDArray[np.float32]
-    former: NDArray[np.float32]
     owner: NDArray[np.int32]
     objects: NDArray[np.int32]
     types: NDArray[np.uint8]
     crowns: Crowns
+    former: NDArray[np.float32]
+    former_types: NDArray[np.uint8]
 
     def ground(self) -> NDArray[np.uint8]:
         """Return the cover of the ground per pixel, an index into ``GROUNDS``."""
@@ -119,16 +121,21 @@ class Landscape:
         crowns, state = _rooted(crowns, state, looks["ground"][surface], raster)
         now = crowns[(state & 1) > 0]
         canopy = stamp(now, raster)
-        former = stamp(crowns[(state & 2) > 0], raster).height
+        then = crowns[(state & 2) > 0]
+        former = stamp(then, raster)
         woody = canopy.owner >= 0
-        safe = np.maximum(canopy.owner, 0)
-        numbers = now["item"] if len(now) else np.zeros(1, np.int32)
-        unique, inverse = np.unique(numbers, return_inverse=True)
-        codes = np.array([self.find(int(number)).code if number else 0 for number in unique], dtype=np.uint8)[inverse]
-        types = np.where(woody, codes[safe], 0).astype(np.uint8)
+        types = self._codes(now, canopy.owner)
         types[~woody & (looks["ground"] == kinds.VINES)[surface]] = Woody.VINEYARD
-        objects = np.where(woody, numbers[safe], 0).astype(np.int32)
-        return Scenery(raster, surface, looks, canopy.height, former, canopy.owner, objects, types, now)
+        objects = _gather(now["item"], canopy.owner).astype(np.int32)
+        return Scenery(
+            raster, surface, looks, canopy.height, canopy.owner, objects, types, now,
+            former.height, self._codes(then, former.owner),
+        )  # fmt: skip
+
+    def _codes(self, crowns: Crowns, owner: NDArray[np.int32]) -> NDArray[np.uint8]:
+        unique, inverse = np.unique(crowns["item"], return_inverse=True)
+        codes = np.array([self.find(int(number)).code for number in unique], dtype=np.uint8)
+        return _gather(codes[inverse] if len(codes) else codes, owner).astype(np.uint8)
 
     def _crowns(self, cells: list[Cell], raster: Raster) -> tuple[Crowns, NDArray[np.uint8]]:
         """Return the crowns near a raster and, for each, 1 if it stands now plus 2 if it stood in 2018."""
@@ -148,6 +155,11 @@ class Landscape:
                 chosen["item"] += self.number(cell, 0)
                 parts.append(chosen)
         return np.concatenate(parts), np.concatenate(states)
+
+
+def _gather(values: NDArray[Any], owner: NDArray[np.int32]) -> NDArray[Any]:
+    """Return the value of the crown on top per pixel, 0 where none is."""
+    return np.concatenate((np.zeros(1, values.dtype), values))[owner + 1]
 
 
 def _rooted(

@@ -6,6 +6,9 @@ windows that share a place agree on it.
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,7 +19,6 @@ _ODD = np.uint64(_GOLDEN)
 _UNIT = np.float32(2.0**-24)
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
-_WORD = 0xFFFFFFFFFFFFFFFF
 
 
 def generator(seed: int, *place: int) -> np.random.Generator:
@@ -24,9 +26,15 @@ def generator(seed: int, *place: int) -> np.random.Generator:
     return np.random.default_rng([seed & 0xFFFFFFFF, *(number & 0xFFFFFFFF for number in place)])
 
 
+@lru_cache(maxsize=4096)
+def _scrambled(seed: int) -> int:
+    """Return 64 bits of a seed, so that the noise of seed + 1 is not that of seed moved by a pixel."""
+    return int.from_bytes(hashlib.blake2b(str(seed).encode(), digest_size=8).digest())
+
+
 def _mixed(seed: int | NDArray[np.uint64], column: ArrayLike, row: ArrayLike) -> NDArray[np.uint64]:
     """Return 64 random bits per pair of integers (broadcast), by the finaliser of SplitMix64."""
-    start = np.asarray(seed * _GOLDEN + 0x1234567 & _WORD if isinstance(seed, int) else seed, dtype=np.uint64)
+    start = np.asarray(_scrambled(seed) if isinstance(seed, int) else seed, dtype=np.uint64)
     x = np.atleast_1d(np.asarray(column, dtype=np.int64).astype(np.uint64))
     y = np.atleast_1d(np.asarray(row, dtype=np.int64).astype(np.uint64))
     z: NDArray[np.uint64] = x * _ODD + y * _MIX_B + start
@@ -63,7 +71,7 @@ def displacement(
     """Return a smooth random vector (m) per (n, 2) point: the sum of octaves, each (wavelength, amplitude) in metres."""
     wavelength = np.array([octave[0] for octave in octaves])[:, np.newaxis]
     amplitude = np.array([octave[1] for octave in octaves])[:, np.newaxis]
-    seeds = np.array([(seed + 977 * k) * _GOLDEN & _WORD for k in range(len(octaves))], dtype=np.uint64)[:, np.newaxis]
+    seeds = np.array([_scrambled(seed + 977 * k) for k in range(len(octaves))], dtype=np.uint64)[:, np.newaxis]
     u, v = points[:, 0] / wavelength, points[:, 1] / wavelength
     column, row = np.floor(u), np.floor(v)
     wx, wy = _smooth(u - column), _smooth(v - row)

@@ -85,6 +85,8 @@ def reflect(scenery: Scenery, texture: Texture, day: int, sun: Sun) -> Image:
     _crowns(image, scenery, texture, day)
     top = np.maximum(scenery.height, tall)
     shadow = cast_shadow(top, sun, scenery.raster.pixel)
+    # Light enters a crown between its leaves: the shadow on a crown is half as deep as the one on the ground.
+    shadow *= np.where(scenery.owner >= 0, np.float32(0.5), np.float32(1))
     lit = _lambert(texture.relief, sun) * (1 - shadow)
     for band in range(4):
         image[band] *= _SKY[band] + (1 - _SKY[band]) * lit
@@ -104,7 +106,7 @@ def _ground(scenery: Scenery, texture: Texture, day: int) -> tuple[Image, Image]
     leaf, straw, soil = (_table(name)[covers] for name in ("leaf", "dry", "soil"))
     dry = np.clip(dry + 0.12 * looks["vigour"] * (dry > 0.02), 0, 1)[:, np.newaxis]
     plants = leaf * (1 - dry) + straw * dry
-    plants = plants * (1 + 0.16 * looks["tone"] + 0.0 * dry.ravel())[:, np.newaxis]
+    plants = plants * (1 + 0.16 * looks["tone"])[:, np.newaxis]
     plants[:, 3] *= 1 + 0.1 * looks["vigour"]
     bare = soil * (1 + 0.25 * looks["soil"] + 0.1 * looks["tone"])[:, np.newaxis]
     if 92 <= day <= 140:
@@ -163,14 +165,14 @@ def _table(name: str) -> NDArray[np.float64]:
 
 
 def _lambert(relief: Image, sun: Sun) -> Image:
-    """Return the light that a slope receives from the sun, relative to flat ground, within 0.15 and 1.7."""
-    # Crowns are porous: half of the slope of their outline shades like a solid surface does.
-    gx = cv2.Scharr(relief, cv2.CV_32F, 1, 0, scale=0.5 / 32)
-    gy = cv2.Scharr(relief, cv2.CV_32F, 0, 1, scale=0.5 / 32)
+    """Return the light that a slope receives from the sun, relative to flat ground, within 0.3 and 1.6."""
+    # Crowns are porous: a quarter of the slope of their outline shades like a solid surface does.
+    gx = cv2.Scharr(relief, cv2.CV_32F, 1, 0, scale=0.25 / 32)
+    gy = cv2.Scharr(relief, cv2.CV_32F, 0, 1, scale=0.25 / 32)
     east, down = sun.direction()
     tangent = 1 / np.tan(np.radians(sun.elevation))
     slope = (1 - (gx * np.float32(east) + gy * np.float32(down)) * np.float32(tangent)) / np.sqrt(1 + gx * gx + gy * gy)
-    return np.clip(slope, np.float32(0.15), np.float32(1.7))
+    return np.clip(slope, np.float32(0.3), np.float32(1.6))
 
 
 def cast_shadow(height: Image, sun: Sun, pixel: float) -> Image:

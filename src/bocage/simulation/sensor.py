@@ -13,7 +13,7 @@ from shapely.geometry import Polygon
 
 from bocage.scenes.sensors import SENSORS, Sensor
 from bocage.simulation.extent import Raster
-from bocage.simulation.noise import generator, noise_field
+from bocage.simulation.noise import grain_field, noise_field
 from bocage.simulation.reflectance import BAND_NAMES, Image, Sun
 
 # Reflectance that a clear and a hazy atmosphere add, and the share of the ground's signal that hazy air takes away.
@@ -32,17 +32,16 @@ class Family:
     """
 
     sensor: Sensor
-    platform: str
     gain: tuple[float, float, float, float]
     blur: float
     noise: float
 
 
 FAMILIES: Mapping[str, Family] = {
-    "PHR": Family(SENSORS["PHR"], "PHR1A", (8.85, 8.89, 9.95, 15.24), 0.50, 2.0),
-    "SPOT": Family(SENSORS["SPOT"], "SPOT6", (7.41, 9.16, 10.34, 13.88), 0.45, 2.5),
-    "WV2": Family(SENSORS["WV2"], "WorldView-2", (4.3, 5.2, 6.1, 8.4), 0.46, 1.5),
-    "GEOSAT2": Family(SENSORS["GEOSAT2"], "Geosat-2", (2.6, 2.9, 3.4, 5.2), 0.55, 1.4),
+    "PHR": Family(SENSORS["PHR"], (8.85, 8.89, 9.95, 15.24), 0.50, 2.0),
+    "SPOT": Family(SENSORS["SPOT"], (7.41, 9.16, 10.34, 13.88), 0.45, 2.5),
+    "WV2": Family(SENSORS["WV2"], (4.3, 5.2, 6.1, 8.4), 0.46, 1.5),
+    "GEOSAT2": Family(SENSORS["GEOSAT2"], (2.6, 2.9, 3.4, 5.2), 0.55, 1.4),
 }
 
 
@@ -84,6 +83,7 @@ class Take:
 
     id: str
     family: Family
+    platform: str
     acquired: datetime
     sun: Sun
     off_nadir: float
@@ -116,11 +116,12 @@ def observe(image: Image, raster: Raster, core: Raster, take: Take, seed: int, *
         (4, rows, columns) in the file order of the family; 0 (nodata) never occurs, saturation is the largest count.
     """
     family = take.family
-    rng = generator(seed, 80, hash_text(take.id), round(core.left), round(core.top))
+    rows, columns = round((core.top - core.bottom) / pixel), round((core.right - core.left) / pixel)
+    own = (seed + 83 + hash_text(take.id)) & 0xFFFFFFFF
+    sampling = Raster(core.left, core.top, rows, columns, pixel)
     haze = take.haze * (1 + 0.35 * noise_field(seed + 81, raster, 1300.0) + 0.12 * noise_field(seed + 82, raster, 310.0))
     cover = take.cloud.cover(seed, raster) if take.cloud else None
     shade = take.cloud.shadow(seed, raster, take.sun) if take.cloud else None
-    rows, columns = round((core.top - core.bottom) / pixel), round((core.right - core.left) / pixel)
     matrix = np.array(
         [
             [pixel, 0, (core.left - raster.left) + pixel / 2 - 0.5 + take.shift[0] * family.sensor.gsd],
@@ -142,7 +143,8 @@ def observe(image: Image, raster: Raster, core: Raster, take: Take, seed: int, *
         seen = cv2.warpAffine(seen, matrix, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         counts = seen * np.float32(family.sensor.solar_irradiance[name] * sine / np.pi * family.gain[band])
         spread = np.sqrt(family.noise**2 + 0.012 * np.maximum(counts, 0))
-        counts += spread * rng.standard_normal(counts.shape, dtype=np.float32)
+        # The sum of three uniform numbers has standard deviation 1 and is close enough to a normal one.
+        counts += spread * sum(grain_field(own + 3 * band + part, sampling) for part in range(3))
         result[place] = np.clip(np.rint(counts), 1, brightest).astype(np.uint16)
     return result
 

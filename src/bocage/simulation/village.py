@@ -15,7 +15,7 @@ def plots(seed: int, quad: Points, planting: Planting) -> list[Surface]:
     """Divide a block between streets into plots with houses and gardens."""
     rng = planting.rng
     surfaces: list[Surface] = []
-    parcels, borders = split(quad, rng.uniform(650, 1300), rng, even=0.1)
+    parcels, borders = split(quad, rng.uniform(800, 1900), rng, even=0.1)
     for parcel in parcels:
         surfaces += _plot(seed, parcel, planting)
     for border in borders:
@@ -34,20 +34,20 @@ def _plot(seed: int, quad: Points, planting: Planting) -> list[Surface]:
     angle = float(np.arctan2(*(quad[1] - quad[0])[::-1]))
     surfaces = [Surface(Layer.PLOT, ring(seed, quad), look(ground, rng, angle=angle))]
     centre = warp(seed, quad.mean(axis=0, keepdims=True))[0]
-    if area(quad) > 320 and rng.random() < 0.88:
+    if area(quad) > 320 and rng.random() < 0.8:
         place = centre + rng.normal(0, 2.0, 2)
         surfaces += house(place, angle + rng.normal(0, 0.05), rng.uniform(9, 14), rng.uniform(7.5, 10), rng)
         drive = np.array([place, warp(seed, (quad[:1] + quad[1:2]) / 2)[0]])
         surfaces.append(
-            Surface(Layer.YARD, drive, look(int(rng.choice([kinds.YARD, kinds.GRAVEL])), rng), rng.uniform(2.5, 5))
+            Surface(Layer.YARD, drive, look(int(rng.choice([kinds.YARD, kinds.ASPHALT, kinds.GRAVEL])), rng), rng.uniform(2, 3.6))
         )
-        if rng.random() < 0.5:
+        if rng.random() < 0.3:
             corner = quad[2] + (quad[0] - quad[2]) * 0.2
             surfaces += house(warp(seed, corner[np.newaxis])[0], angle, 5.5, 4.0, rng)
     if rng.random() < 0.4:
         bed = quad.mean(axis=0) + (quad - quad.mean(axis=0)) * 0.35 + (quad[2] - quad.mean(axis=0)) * 0.5
         surfaces.append(Surface(Layer.PLOT, ring(seed, bed, 5), look(kinds.BED, rng, angle=angle)))
-    count = int(rng.poisson(3.2))
+    count = int(rng.poisson(5.0))
     share = rng.uniform(0.08, 0.92, (count, 2))
     points = (
         quad[0] * ((1 - share[:, :1]) * (1 - share[:, 1:]))

@@ -1,0 +1,122 @@
+"""What a run writes down while it trains: progress, the log, the best weights and the state to resume from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+from safetensors.torch import save
+from torch import Tensor
+
+from bocage.files import whole_file, write_bytes, write_text
+from bocage.models.segmenter import TorchSegmenter
+from bocage.scenes.bands import BANDS
+from bocage.training.chips import ChipStore
+from bocage.training.evaluation import evaluate, total
+from bocage.training.task import SegmentationTask
+
+STATE, BEST, LOG = "state.ckpt", "best.safetensors", "log.csv"
+_COLUMNS = ("step", "loss", "learning_rate", "iou", "f1", "precision", "recall")
+_LOG_EVERY = 20
+
+
+class Journal(lightning.Callback):
+    """Validates after every epoch, keeps the best weights, and then writes the state; so a kill loses one epoch.
+
+    Parameters
+    ----------
+    folder
+        Of the run; state and best weights lie in ``training/`` below it.
+    advance
+        Called with the number of steps done.
+    """
+
+    def __init__(self, folder: Path, validation: ChipStore, advance: Callable[[int], None]) -> None:
+        self._folder = folder
+        self._validation = validation
+        self._advance = advance
+        self._losses: list[float] = []
+        self._resumed = 0.0
+        self._started = 0.0
+        self.rows: list[dict[str, float]] = []
+        self.best_iou = -1.0
+        self.best_step = 0
+        self.interrupted = False
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in training and validation, over all sessions of the run."""
+        return self._resumed + time.monotonic() - self._started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run has to know, as plain numbers."""
+        return {
+            "rows": self.rows,
+            "best_iou": self.best_iou,
+            "best_step": self.best_step,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up what :meth:`state_dict` returned."""
+        self.rows = list(state_dict["rows"])
+        self.best_iou, self.best_step = state_dict["best_iou"], state_dict["best_step"]
+        self._resumed = state_dict["seconds"]
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Show what an earlier session has done."""
+        self._started = time.monotonic()
+        self._advance(trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the step and write down the mean loss now and then."""
+        loss: Tensor = outputs["loss"]
+        self._losses.append(loss.item())
+        self._advance(1)
+        if trainer.global_step % _LOG_EVERY == 0:
+            self.rows.append(self._row(trainer))
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Validate the average, keep it if it is the best so far, and write log and state."""
+        assert isinstance(pl_module, SegmentationTask)
+        segmenter = TorchSegmenter(pl_module.average, bands=BANDS, resolution=0.0, digest="")
+        scores = total(evaluate(segmenter, self._validation, "validation")).scores()
+        if self._losses:
+            self.rows.append(self._row(trainer))
+        self.rows[-1] |= {name: value for name, value in scores.items() if name in _COLUMNS and value is not None}
+        iou = scores["iou"] or 0.0
+        training = self._folder / "training"
+        if iou > self.best_iou:
+            self.best_iou, self.best_step = iou, trainer.global_step
+            tensors = {
+                name: value.detach().cpu().contiguous() for name, value in pl_module.average.state_dict().items()
+            }
+            write_bytes(training / BEST, save(tensors))
+        write_text(self._folder / LOG, self._table())
+        with whole_file(training / STATE) as temporary:
+            trainer.save_checkpoint(temporary)
+
+    def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Remember an interrupt, which Lightning turns into an exit."""
+        self.interrupted = isinstance(exception, KeyboardInterrupt)
+
+    def _row(self, trainer: lightning.Trainer) -> dict[str, float]:
+        loss = math.fsum(self._losses) / len(self._losses)
+        self._losses.clear()
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        return {"step": trainer.global_step, "loss": round(loss, 6), "learning_rate": float(rate)}
+
+    def _table(self) -> str:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue()

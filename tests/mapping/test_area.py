@@ -1,0 +1,204 @@
+"""The stage on a small project with real files; the model alone is a fake."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+
+import bocage.models
+from bocage.errors import MappingError, ModelError, ProjectError
+from bocage.files import digest_file
+from bocage.grid import Bounds, Window
+from bocage.mapping import map_area, plan, read_probability
+from bocage.project import Project
+from bocage.scenes import catalogue_scenes
+from tests.mapping.fakes import FakeSegmenter
+
+SETTINGS = """
+[grid]
+tile_size = 320
+cell_size = 3200
+[scenes]
+stretch = "none"
+bands = ["red", "green", "blue", "nir"]
+[mapping]
+chip = 64
+"""
+LEFT, TOP = 4_000_000.0, 3_000_000.0
+COLUMN, ROW = 2_000_000, -1_500_000  # of the corner above, on the 2 m lattice
+
+
+def write_scene(
+    path: Path, left: float, top: float, rows: int, columns: int, *, seed: int, empty: bool = False
+) -> None:
+    random = np.random.default_rng(seed)
+    small = random.integers(1, 255, (4, rows // 8 + 1, columns // 8 + 1), dtype=np.uint8)
+    image: NDArray[np.uint8] = np.kron(small, np.ones((1, 8, 8), dtype=np.uint8))[:, :rows, :columns]
+    image[:, rows // 3 : rows // 2, columns // 4 : columns // 3] = 0
+    if empty:
+        image[:] = 0
+        image[:, :4, :4] = 9
+    path.parent.mkdir(exist_ok=True)
+    profile = {"driver": "GTiff", "count": 4, "height": rows, "width": columns, "dtype": "uint8", "tiled": True}
+    with rasterio.open(
+        path,
+        "w",
+        **profile,
+        blockxsize=64,
+        blockysize=64,
+        compress="DEFLATE",
+        crs="EPSG:3035",
+        nodata=0,
+        transform=Affine(2, 0, left, 0, -2, top),
+    ) as file:
+        file.write(image)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Two overlapping scenes over four tiles, catalogued."""
+    # Into the package's own names: asking for the true one first would import torch.
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: FakeSegmenter())
+    (tmp_path / "bocage.toml").write_text(SETTINGS, encoding="utf-8")
+    write_scene(tmp_path / "scenes" / "one.tif", LEFT, TOP, 300, 310, seed=1)
+    write_scene(tmp_path / "scenes" / "two.tif", LEFT + 200, TOP - 100, 250, 200, seed=2)
+    made = Project.open(tmp_path)
+    assert not catalogue_scenes(made).refused
+    return made
+
+
+def tiles(project: Project) -> dict[str, str]:
+    return {path.name: digest_file(path) for path in sorted(project.map_folder.glob("*.tif"))}
+
+
+def test_area_is_mapped_once_and_reads_back(project: Project) -> None:
+    before = plan(project)
+    assert (len(before.jobs), len(before.done), len(before.scenes)) == (4, 0, 2)
+    assert before.bytes == sum(path.stat().st_size for path in (project.folder / "scenes").glob("*.tif"))
+    hours = before.hours()
+    assert hours is not None
+    assert hours > 0
+    assert not project.map_folder.exists(), "a plan wrote something"
+
+    outcome = map_area(project)
+    assert outcome.refused == ()
+    assert outcome.outputs == (project.map_folder,)
+    assert outcome.figures["tiles_mapped"] == 4
+    assert outcome.figures["chips"] <= before.chips
+
+    window = Window(COLUMN - 5, ROW - 5, 330, 320)
+    probability, observations = read_probability(project, window)
+    assert (probability[:5] == 255).all()
+    assert ((probability == 255) == (observations == 0)).all()
+    assert set(np.unique(observations)) == {0, 1, 2}
+    assert (probability[5:305, 5:315] != 255).mean() > 0.9
+    with rasterio.open(next(project.map_folder.glob("*.tif"))) as file:
+        assert file.descriptions == ("probability", "observations")
+        assert (file.nodata, file.dtypes, file.crs.to_epsg()) == (255, ("uint8", "uint8"), 3035)
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+    again = map_area(project)
+    assert (again.figures["tiles_mapped"], again.figures["tiles_in_place"]) == (0, 4)
+    assert plan(project).rate is not None
+
+
+def test_mosaic_of_other_tiles_is_the_same_within_one_step(project: Project, tmp_path: Path) -> None:
+    map_area(project)
+    window = Window(COLUMN, ROW, 320, 320)
+    probability, observations = read_probability(project, window)
+    settings = SETTINGS.replace("tile_size = 320", "tile_size = 640")
+    (tmp_path / "bocage.toml").write_text(settings, encoding="utf-8")
+    one = Project.open(tmp_path)
+    map_area(one)
+    assert 0 < len(tiles(one)) < 4
+    other, others = read_probability(one, window)
+    np.testing.assert_array_equal(observations, others)
+    assert np.abs(probability.astype(int) - other).max() <= 1
+
+
+def test_bbox_limits_the_tiles(project: Project) -> None:
+    corner = (LEFT + 10, TOP - 20, LEFT + 20, TOP - 10)
+    assert map_area(project, bbox=corner).figures["tiles"] == 1
+    assert len(tiles(project)) == 1
+    assert map_area(project, bbox=Bounds(LEFT, TOP - 330, LEFT + 10, TOP)).figures["tiles_mapped"] == 1
+    with pytest.raises(MappingError, match="no scene covers the area"):
+        map_area(project, bbox=(0, 0, 10, 10))
+    assert len(tiles(project)) == 2
+
+
+def test_scene_truncated_after_cataloguing_is_reported_and_mended_later(project: Project) -> None:
+    map_area(project)
+    expected = tiles(project)
+    for path in project.map_folder.iterdir():
+        path.unlink()
+    scene = project.folder / "scenes" / "two.tif"
+    content = scene.read_bytes()
+    scene.write_bytes(content[: len(content) // 2])
+    outcome = map_area(project)
+    (refusal,) = outcome.refused
+    assert refusal.subject == "two"
+    assert "mapped without it: E" in refusal.reason
+    assert len(tiles(project)) == 4
+    scene.write_bytes(content)
+    mended = map_area(project)
+    assert mended.refused == ()
+    assert tiles(project) == expected
+
+
+def test_scene_taken_out_of_the_catalogue_leaves_no_trace(project: Project) -> None:
+    map_area(project)
+    (project.folder / "scenes" / "one.tif").unlink()
+    project.scenes_file.unlink()
+    catalogue_scenes(project)
+    outcome = map_area(project)
+    assert outcome.figures["scenes"] == 1
+    probability, observations = read_probability(project, Window(COLUMN, ROW, 320, 320))
+    assert set(np.unique(observations)) == {0, 1}
+    assert (probability[:, :90] == 255).all()
+
+
+def test_area_without_valid_pixel_is_an_error(project: Project) -> None:
+    for path in (project.folder / "scenes").glob("*.tif"):
+        path.unlink()
+    write_scene(project.folder / "scenes" / "void.tif", LEFT, TOP, 300, 310, seed=3, empty=True)
+    project.scenes_file.unlink()
+    catalogue_scenes(project)
+    scene = project.folder / "scenes" / "void.tif"
+    with rasterio.open(scene, "r+") as file:
+        file.write(np.zeros((4, *file.shape), dtype=np.uint8))
+    with pytest.raises(MappingError, match=r"holds no valid pixel of any scene \(void\)"):
+        map_area(project)
+    assert tiles(project) == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (FakeSegmenter(bands=("red", "green", "blue")), "trained for the bands red, green, blue"),
+        (FakeSegmenter(bands=("nir", "red", "green", "blue")), "trained for the bands nir, red, green, blue"),
+        (FakeSegmenter(resolution=0.6), "trained at 0.6 m, and the grid has 2 m pixels"),
+    ],
+)
+def test_model_for_something_else_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch, model: FakeSegmenter, message: str
+) -> None:
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: model)
+    with pytest.raises(ModelError, match=message):
+        map_area(project)
+    assert not project.map_folder.exists()
+
+
+def test_project_without_scenes_is_refused(project: Project) -> None:
+    project.scenes_file.unlink()
+    with pytest.raises(ProjectError, match="catalogue"):
+        map_area(project)
+
+
+def test_what_a_killed_run_left_is_swept(project: Project) -> None:
+    project.map_folder.mkdir()
+    (project.map_folder / ".E1N1.999999999.part.tif").write_bytes(b"half")
+    map_area(project)
+    assert not list(project.map_folder.glob(".*"))

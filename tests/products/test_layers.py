@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+
+from bocage.errors import ProductError, ProjectError
+from bocage.features.extraction import extract_features
+from bocage.outcome import Outcome
+from bocage.products import check_products, layers, write_products
+from bocage.project import Project
+from bocage.rasters import read_window
+from tests.features.landscape import make_project, rectangle, write_mosaic
+from tests.products.conftest import WINDOW, landscape
+
+STEM = "clms_hrlslf_{}_e43n30_03035_v01_r00_20210714.{}"
+
+
+def test_every_layer_is_written_under_its_name_and_passes_its_own_checks(written: tuple[Project, Outcome]) -> None:
+    project, outcome = written
+    expected = {
+        STEM.format(part, suffix)
+        for part, suffix in (
+            ("swf_s2021_r5m", "tif"),
+            ("wvl_s2021_r5m", "tif"),
+            ("fm_s2021_r5m", "tif"),
+            ("cm_s2021_r5m", "tif"),
+            ("swf_s2021_r100m", "tif"),
+            ("swf_s2021_vec", "gpkg"),
+            ("swf_s2021_vec", "parquet"),
+        )
+    }
+    assert {path.name for path in outcome.outputs} == expected
+    assert {path.name for path in project.products_folder.iterdir()} == expected
+    assert outcome.refused == ()
+    assert outcome.figures["checks"]["failed"] == 0
+    verdicts = check_products(project.products_folder)
+    assert [verdict for verdict in verdicts if not verdict.passed] == []
+    assert {"raster and vector", "overlap", "neighbours", "origin", "colour table"} <= {
+        verdict.rule for verdict in verdicts
+    }
+
+
+def layer(project: Project, part: str) -> rasterio.DatasetReader:
+    return rasterio.open(next(project.products_folder.glob(f"*_{part}_*.tif")))
+
+
+def test_nodata_of_the_mosaic_is_255_in_every_layer_and_nothing_else_is(written: tuple[Project, Outcome]) -> None:
+    project = written[0]
+    for part in ("swf_s2021_r5m", "wvl_s2021_r5m", "fm_s2021_r5m"):
+        with layer(project, part) as file:
+            known = file.read(1) != 255
+            # 2 km x 900 m are known, and what is padded is not.
+            assert known.sum() * 25 == 2000 * 900
+            rows, columns = np.nonzero(known)
+            top, left = file.xy(rows.min(), columns.min(), offset="ul")[::-1]
+            assert (left, top) == (WINDOW.column * 2, -WINDOW.row * 2)
+
+
+def test_features_are_woody_and_outside_the_forest(written: tuple[Project, Outcome]) -> None:
+    arrays = {}
+    for part in ("swf", "wvl", "fm"):
+        with layer(written[0], f"{part}_s2021_r5m") as file:
+            arrays[part] = file.read(1)
+    features, woody = arrays["swf"] == 1, arrays["wvl"] == 1
+    # Simplified outlines cut corners, by a cell at most.
+    assert (features & ~woody).sum() < 0.1 * features.sum()
+    assert (features & (arrays["fm"] == 1)).sum() < 0.01 * features.sum()
+    assert (arrays["fm"] == 1).sum() * 25 > 160_000
+
+
+def test_raster_and_vector_agree_in_area(written: tuple[Project, Outcome]) -> None:
+    project = written[0]
+    vector = gpd.read_file(next(project.products_folder.glob("*.gpkg")))
+    with layer(project, "swf_s2021_r5m") as file:
+        drawn = (file.read(1) == 1).sum() * 25
+    assert drawn == pytest.approx(vector.geometry.area.sum(), rel=0.015)
+    assert vector["code"].eq(1).all()
+    twin = gpd.read_parquet(next(project.products_folder.glob("*.parquet")))
+    assert twin.drop(columns="geometry").equals(vector.drop(columns="geometry").astype(twin.dtypes.drop("geometry")))
+
+
+def test_density_follows_the_5_m_layer(written: tuple[Project, Outcome]) -> None:
+    project = written[0]
+    with layer(project, "swf_s2021_r5m") as fine, layer(project, "swf_s2021_r100m") as coarse:
+        assert coarse.bounds == fine.bounds
+        blocks = fine.read(1).reshape(coarse.height, 20, coarse.width, 20).astype(float)
+        density = coarse.read(1)
+    blocks[blocks == 255] = np.nan
+    known = ~np.isnan(blocks).all(axis=(1, 3))
+    np.testing.assert_array_equal(density != 255, known)
+    mean = np.nanmean(blocks.transpose(0, 2, 1, 3)[known], axis=(1, 2)) * 100
+    np.testing.assert_allclose(density[known], mean, atol=0.5)
+
+
+def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, landscape())
+    extract_features(project)
+    first = write_products(project)
+    content = {path.name: path.read_bytes() for path in first.outputs}
+    assert all("_20211231." in name for name in content)
+    with monkeypatch.context() as patch:
+        patch.setattr(layers, "_write_cell", lambda *_: pytest.fail("written again"))
+        assert write_products(project).figures == first.figures
+    for path in first.outputs[:3]:
+        path.unlink()
+    write_products(project)
+    assert {path.name: path.read_bytes() for path in project.products_folder.iterdir()} == content
+
+
+def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> None:
+    write_mosaic(make_project(tmp_path), WINDOW, landscape())
+    project = make_project(tmp_path)
+    extract_features(project)
+    write_products(project)
+    (project.products_folder / "notes.txt").write_text("kept")
+    project = make_project(tmp_path, more='[products]\nversion = "v02"\n')
+    outcome = write_products(project)
+    names = {path.name for path in project.products_folder.iterdir()}
+    assert names == {path.name for path in outcome.outputs} | {"notes.txt"}
+    assert all("_v02_" in path.name for path in outcome.outputs)
+
+
+def test_a_map_without_features_gives_empty_valid_products(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, np.full(WINDOW.shape, 3, np.uint8))
+    extract_features(project)
+    outcome = write_products(project)
+    assert outcome.refused == ()
+    assert len(gpd.read_file(next(path for path in outcome.outputs if path.suffix == ".gpkg"))) == 0
+
+
+def test_a_local_grid_writes_5_m_layers_under_its_own_code(tmp_path: Path) -> None:
+    project = make_project(tmp_path, crs="EPSG:26917", resolution=0.6, tile=600.0, cell=12_000.0, feature=1.2)
+    window = type(WINDOW)(450_000, -7_170_000, 1500, 1000)
+    mask = rectangle(window.shape, 200, 100, 17, 1200)
+    write_mosaic(project, window, np.where(mask, 254, 0).astype(np.uint8))
+    extract_features(project)
+    outcome = write_products(project)
+    assert all("_26917_" in path.name for path in outcome.outputs)
+    failed = {verdict.rule for verdict in check_products(project.products_folder) if not verdict.passed}
+    # Features of 1.2 m on cells of 5 m: one hedge of 10.2 m cannot agree in area.
+    assert failed <= {"raster and vector"}
+    woody = next(path for path in outcome.outputs if "_wvl_" in path.name)
+    grid = project.grid.__class__("EPSG:26917", 5.0)
+    assert (read_window(woody, grid, grid.window(project.grid.bounds(window))) == 1).any()
+
+
+def test_the_command_to_run_first_is_named(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    with pytest.raises(ProjectError, match="run: bocage map"):
+        write_products(project)
+    write_mosaic(project, WINDOW, landscape())
+    with pytest.raises(ProjectError, match="run: bocage features"):
+        write_products(project)
+
+
+def test_cells_off_the_kilometre_are_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path, tile=500.0, cell=1500.0)
+    write_mosaic(project, WINDOW, landscape())
+    with pytest.raises(ProductError, match="multiples of 1000 m"):
+        write_products(project)

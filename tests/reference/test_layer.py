@@ -1,0 +1,148 @@
+"""A layer on the lattice: values, validity, invariance to the window, and clear refusals."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyproj
+import pytest
+
+from bocage.errors import LayerError
+from bocage.grid import Window
+from bocage.project import Project
+from bocage.reference.layer import label_of, open_layer
+from bocage.settings import LayerKind, LayerSettings
+
+Writer = Callable[..., Path]
+Maker = Callable[..., Project]
+
+
+def layer_settings(kind: LayerKind, *paths: str, tree: tuple[int, ...] = (), ignore: tuple[int, ...] = ()) -> LayerSettings:
+    return LayerSettings(kind=kind, paths=paths, tree=tree, ignore=ignore)
+
+
+def test_coarse_codes_repeat_on_the_lattice(write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> None:
+    values = rng.integers(0, 101, (20, 30)).astype(np.uint8)
+    values[3, 4] = 255
+    # A delivery that declares 0 as nodata: the table of the product knows better.
+    write_layer("tcd.tif", values, 10.0, nodata=0)
+    project = make_project(settings := layer_settings("tree_cover_density", "tcd.tif"))
+    layer = open_layer(settings, project)
+    window = layer.files[0].window
+    reading = layer.read(project.grid, window)
+    expected = np.kron(values, np.ones((5, 5), np.uint8))
+    assert window.shape == expected.shape
+    np.testing.assert_array_equal(reading.valid, expected != 255)
+    np.testing.assert_array_equal(reading.values[reading.valid], expected[reading.valid])
+    assert layer.gsd == 10.0
+
+
+@pytest.mark.parametrize("kind", ["classes", "canopy_height"])
+def test_a_pixel_does_not_depend_on_the_window(
+    write_layer: Writer, make_project: Maker, rng: np.random.Generator, kind: LayerKind
+) -> None:
+    values = rng.integers(0, 2, (120, 130)).astype(np.uint8)
+    write_layer("layer.tif", values, 5.0 if kind == "classes" else 1.3, origin=(4_000_001.7, 2_999_998.1))
+    project = make_project(settings := layer_settings(kind, "layer.tif", tree=(1,)))
+    layer = open_layer(settings, project)
+    whole = layer.files[0].window
+    reference = layer.read(project.grid, whole)
+    for _ in range(20):
+        column, row = (int(rng.integers(0, edge - 8)) for edge in (whole.width, whole.height))
+        window = Window(whole.column + column, whole.row + row, int(rng.integers(1, 9)), int(rng.integers(1, 9)))
+        part, where = layer.read(project.grid, window), window.slices(whole)
+        np.testing.assert_array_equal(part.valid, reference.valid[where])
+        np.testing.assert_array_equal(part.values[part.valid], reference.values[where][part.valid])
+
+
+def test_a_5_m_pixel_on_a_2_m_lattice_never_depends_on_rounding(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("c.tif", np.arange(40, dtype=np.uint8)[np.newaxis].repeat(4, 0), 5.0)
+    project = make_project(settings := layer_settings("classes", "c.tif", tree=(1,)))
+    layer = open_layer(settings, project)
+    row = layer.read(project.grid, layer.files[0].window).values[0]
+    # The centre at 5 m lies on an edge and takes the eastern pixel.
+    np.testing.assert_array_equal(row, np.floor((2 * np.arange(100) + 1) / 5))
+
+
+def test_canopy_height_in_web_mercator_is_averaged_and_nodata_stays_out_of_the_mean(
+    write_layer: Writer, make_project: Maker
+) -> None:
+    to_mercator = pyproj.Transformer.from_crs("EPSG:3035", "EPSG:3857", always_xy=True)
+    x, y = to_mercator.transform(4_000_000.0, 3_000_000.0)
+    heights = np.full((200, 200), 255, np.uint8)
+    heights[:, :100] = np.where(np.arange(100) % 2 == 0, 4, 12)
+    write_layer("chm.tif", heights, 1.1943, origin=(x, y), crs="EPSG:3857")
+    project = make_project(settings := layer_settings("canopy_height", "chm.tif"))
+    layer = open_layer(settings, project)
+    assert layer.gsd == pytest.approx(0.77, abs=0.03)
+    reading = layer.read(project.grid, layer.files[0].window)
+    known = np.asarray(reading.values[reading.valid])
+    assert known.mean() == pytest.approx(8, abs=0.2)
+    # 2 m hold about 2.6 pixels: a nearest or bilinear reading would give 4 and 12.
+    assert np.percentile(known, 5) > 4.5
+    assert known.max() <= 12
+    assert 0.3 < reading.valid.mean() < 0.6
+
+
+def test_tiles_of_a_layer_join_and_the_unknown_stays_unknown(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("swf_a.tif", np.full((10, 10), 1, np.uint8), 5.0)
+    write_layer("swf_b.tif", np.full((10, 10), 0, np.uint8), 5.0, origin=(4_000_050.0, 3_000_000.0))
+    project = make_project(settings := layer_settings("small_woody_features", "swf_*.tif"))
+    layer = open_layer(settings, project)
+    reading = layer.read(project.grid, Window(2_000_000, -1_500_000, 75, 25))
+    assert reading.valid[:, :50].all()
+    assert not reading.valid[:, 50:].any()
+    np.testing.assert_array_equal(reading.values[0, :50], [1] * 25 + [0] * 25)
+
+
+def test_unknown_codes_are_refused_by_name(write_layer: Writer, make_project: Maker) -> None:
+    path = write_layer("tcd.tif", np.array([[7, 120], [133, 0]], np.uint8), 10.0)
+    project = make_project(settings := layer_settings("tree_cover_density", "tcd.tif"))
+    layer = open_layer(settings, project)
+    with pytest.raises(LayerError, match=r"120, 133") as caught:
+        layer.read(project.grid, layer.files[0].window)
+    assert str(path) in str(caught.value)
+    assert "kind" in caught.value.mend
+
+
+def test_a_layer_elsewhere_is_refused(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("tcd.tif", np.zeros((4, 4), np.uint8), 10.0)
+    project = make_project(settings := layer_settings("tree_cover_density", "tcd.tif"))
+    layer = open_layer(settings, project)
+    with pytest.raises(LayerError, match="covers nothing of the area"):
+        layer.require(Window(0, 0, 10, 10))
+
+
+def test_missing_and_damaged_files_are_named(tmp_path: Path, write_layer: Writer, make_project: Maker) -> None:
+    project = make_project()
+    with pytest.raises(LayerError, match=r"no file is at 'none\.tif'"):
+        open_layer(layer_settings("tree_cover_density", "none.tif"), project)
+    (tmp_path / "broken.tif").write_bytes(b"no raster")
+    with pytest.raises(LayerError, match=r"broken\.tif cannot be opened"):
+        open_layer(layer_settings("tree_cover_density", "broken.tif"), project)
+    write_layer("nocrs.tif", np.zeros((4, 4), np.uint8), 10.0, crs=None)
+    with pytest.raises(LayerError, match=r"nocrs\.tif has no coordinate reference system"):
+        open_layer(layer_settings("tree_cover_density", "nocrs.tif"), project)
+
+
+def test_a_truncated_file_is_an_error_and_not_a_hole(
+    tmp_path: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator
+) -> None:
+    path = write_layer("tcd.tif", rng.integers(0, 100, (300, 300)).astype(np.uint8), 10.0)
+    path.write_bytes(path.read_bytes()[:40_000])
+    project = make_project(settings := layer_settings("tree_cover_density", "tcd.tif"))
+    with pytest.raises(LayerError, match=r"tcd\.tif cannot be"):
+        layer = open_layer(settings, project)
+        layer.read(project.grid, layer.files[0].window)
+
+
+def test_label_of_a_map_of_classes(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("map.tif", np.array([[4, 1], [255, 9]], np.uint8), 2.0, nodata=255)
+    project = make_project(settings := layer_settings("classes", "map.tif", tree=(4,), ignore=(9,)))
+    layer = open_layer(settings, project)
+    np.testing.assert_array_equal(
+        label_of(layer, project.grid, Window(2_000_000, -1_500_000, 3, 2)), [[1, 0, 255], [255, 255, 255]]
+    )
+    write_layer("tcd.tif", np.zeros((2, 2), np.uint8), 10.0)
+    with pytest.raises(LayerError, match="no complete truth"):
+        label_of(open_layer(layer_settings("tree_cover_density", "tcd.tif"), project), project.grid, Window(0, 0, 1, 1))

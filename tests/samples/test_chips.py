@@ -1,0 +1,184 @@
+"""Cutting chips: what they hold, resuming, refusals; and the picture."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from bocage import rasters
+from bocage.errors import ProjectError, SampleError, StorageError
+from bocage.project import Project
+from bocage.reference import build_labels, read_labels
+from bocage.samples import Samples, chip_paths, cut_chips, draw_samples, map_samples
+from bocage.scenes.catalogue import Catalogue
+from bocage.scenes.reader import open_scene
+from bocage.settings import Settings
+
+Maker = Callable[..., Project]
+
+
+@pytest.fixture
+def project(make_project: Maker) -> Project:
+    project = make_project(samples={"count": 500})
+    build_labels(project)
+    draw_samples(project)
+    return project
+
+
+def stamps(project: Project) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in project.chips_folder.rglob("*.tif")}
+
+
+def test_a_chip_is_the_scene_and_the_label_of_its_window(project: Project) -> None:
+    outcome = cut_chips(project)
+    samples = Samples.read(project)
+    scenes = Catalogue.open(project.scenes_file, project.grid)
+    table = samples.table
+    for place in (0, 40, len(samples) - 1):
+        window, scene = samples.windows()[place], scenes.scene(table["scene_id"][place])
+        image_path, label_path = chip_paths(project, table["sample_id"][place])
+        if not label_path.is_file():
+            continue
+        with rasterio.open(image_path) as image, rasterio.open(label_path) as label, open_scene(scene, project.grid) as reader:
+            patch = reader.read(window)
+            assert (image.count, image.dtypes[0], image.shape) == (4, "uint8", (50, 50))
+            assert image.transform == label.transform == project.grid.transform(window)
+            np.testing.assert_array_equal(image.read(), patch.image)
+            expected = np.where(patch.valid, read_labels(project, window), 255)
+            np.testing.assert_array_equal(label.read(1), expected)
+    assert outcome.figures["chips"] == len(samples.cut(project))
+    assert outcome.figures["tree_share"] == pytest.approx(0.25, abs=0.02)
+    assert sum(split["chips"] for split in outcome.figures["per_split"].values()) == outcome.figures["chips"]
+
+
+def test_nodata_of_the_image_is_never_background(project: Project) -> None:
+    cut_chips(project)
+    seen = 0
+    for sample_id in Samples.read(project).cut(project).table["sample_id"]:
+        with rasterio.open(chip_paths(project, sample_id)[0]) as image, rasterio.open(
+            chip_paths(project, sample_id)[1]
+        ) as label:
+            empty = (image.read() == 0).all(axis=0)
+            seen += int(empty.sum())
+            assert (label.read(1)[empty] == 255).all()
+    assert seen > 0
+
+
+def test_a_sample_without_a_decided_pixel_is_refused(project: Project) -> None:
+    outcome = cut_chips(project)
+    # The first cell of the map is nodata all over.
+    assert [one.subject for one in outcome.refused] == ["E40000N29999_west"]
+    assert "decided label" in outcome.refused[0].reason
+    assert not any(path.exists() for path in chip_paths(project, "E40000N29999_west"))
+
+
+def test_a_second_run_cuts_nothing_and_a_damaged_chip_is_cut_again(project: Project) -> None:
+    first = cut_chips(project)
+    before = stamps(project)
+    second = cut_chips(project)
+    assert (second.figures["cut"], second.figures["kept"]) == (0, first.figures["chips"])
+    assert stamps(project) == before
+    label = sorted(project.chips_folder.glob("labels/*.tif"))[3]
+    label.write_bytes(label.read_bytes()[:60])
+    (project.chips_folder / "images" / label.name).unlink()
+    third = cut_chips(project)
+    assert third.figures["cut"] == 1
+    assert {**third.figures, "cut": 0, "kept": 0} == {**second.figures, "cut": 0, "kept": 0}
+
+
+def test_changed_labels_and_fewer_samples_are_followed(project: Project, make_project: Maker) -> None:
+    cut_chips(project)
+    draw_samples(project, count=30)
+    figures = cut_chips(project).figures
+    assert figures["chips"] == figures["kept"] == len(list(project.chips_folder.glob("images/*.tif"))) <= 30
+    trees = {"kind": "classes", "paths": ["trees.tif"], "tree": [0]}
+    other = make_project(reference={"layers": [trees]})
+    build_labels(other)
+    assert cut_chips(other).figures["tree_share"] == pytest.approx(0.75, abs=0.02)
+
+
+def test_labels_of_one_class_are_refused(project: Project, make_project: Maker) -> None:
+    bare = make_project(reference={"layers": [{"kind": "classes", "paths": ["trees.tif"], "tree": [77]}]})
+    build_labels(bare)
+    with pytest.raises(SampleError, match=r"hold non-tree pixels only"):
+        cut_chips(bare)
+
+
+def test_a_scene_that_cannot_be_read_refuses_its_samples(project: Project) -> None:
+    (project.folder / "scenes" / "east.tif").unlink()
+    outcome = cut_chips(project)
+    assert outcome.figures["chips"] > 50
+    assert all(one.subject.endswith(("_east", "E40000N29999_west")) for one in outcome.refused)
+    assert len(outcome.refused) > 20
+
+
+def test_a_full_disk_stops_the_stage_and_keeps_what_was_cut(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = 0
+
+    def full(path: Path, content: Any) -> None:
+        nonlocal written
+        written += 1
+        if written > 20:
+            raise StorageError(f"{path} could not be written: No space left on device", "free some space")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rasters, "write_bytes", full)
+        with pytest.raises(StorageError, match="No space left"):
+            cut_chips(project)
+    assert 0 < len(stamps(project)) <= 20
+    resumed = cut_chips(project)
+    assert resumed.figures["kept"] > 0
+    assert resumed.figures["cut"] > 0
+
+
+def test_labels_must_be_there(make_project: Maker) -> None:
+    project = make_project()
+    draw_samples(project)
+    with pytest.raises(ProjectError, match="holds no labels"):
+        cut_chips(project)
+
+
+def test_the_picture_is_drawn(project: Project) -> None:
+    path = map_samples(project)
+    assert path.name == "samples.png"
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert len(content) > 10_000
+
+
+@pytest.mark.real
+def test_small_real_scenes_with_irregular_footprints(tmp_path: Path, data_folder: Path) -> None:
+    """Three scenes of Ohio, one of them for each split; a scene of 154 m lies in up to four cells."""
+    ohio = data_folder / "ohio"
+    names = ("scene_12", "scene_14", "scene_18")
+    settings = Settings.model_validate(
+        {
+            "grid": {"crs": "EPSG:26917", "resolution": 0.6, "tile_size": 1536.0, "cell_size": 15360.0},
+            "scenes": {"paths": [str(ohio / f"{name}.tif") for name in names], "stretch": "none"},
+            "reference": {
+                "layers": [{"kind": "classes", "paths": [str(ohio / "labels_*.tif")], "tree": [4], "ignore": [255]}]
+            },
+            "samples": {
+                "cell_size": 153.6,
+                "minimum_valid": 0.3,
+                "split": "scenes",
+                "test_scenes": ["scene_14"],
+                "validation_scenes": ["scene_18"],
+            },
+        }
+    )
+    project = Project(tmp_path, settings)
+    from bocage.scenes import catalogue_scenes
+
+    catalogue_scenes(project)
+    labels = build_labels(project).figures
+    assert labels["decided_share"] == 1
+    assert 0.05 < labels["tree_share"] < 0.6
+    figures = draw_samples(project).figures
+    assert all(number > 0 for number in figures["per_split"].values())
+    assert cut_chips(project).figures["chips"] == figures["samples"]

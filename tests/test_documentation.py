@@ -1,0 +1,27 @@
+"""The documentation says what the program does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_the_page_of_the_command_line_is_that_of_the_program() -> None:
+    command = [sys.executable, "-m", "typer", "bocage.cli.application", "utils", "docs", "--name", "bocage"]
+    written = subprocess.run(
+        [*command, "--title", "Command line"], stdout=subprocess.PIPE, text=True, check=True, env={"COLUMNS": "100"}
+    )
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    assert page.strip() == written.stdout.strip(), "run: make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
