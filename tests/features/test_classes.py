@@ -80,6 +80,18 @@ def test_forest_follows_density_and_gives_way_to_crops() -> None:
     assert not (forest_mask(woody, 5.0, RULES, cover=cover, crop=crop)[:40] == 1).any()
 
 
+def test_gaps_between_crowns_part_no_stand() -> None:
+    forest = rectangle(SHAPE, 20, 20, 50, 50)
+    forest[22:68:6, 22:68:6] = False
+    found = forest_mask(forest.astype(np.uint8), 5.0, RULES)
+    np.testing.assert_array_equal(
+        found == 1, forest_mask(rectangle(SHAPE, 20, 20, 50, 50).astype(np.uint8), 5.0, RULES) == 1
+    )
+    grove = disk(SHAPE, 60, 60, 5)
+    grove[60, 60] = False
+    assert kinds(grove)[0] == {Kind.PATCHY}
+
+
 def test_small_stands_and_lines_of_trees_are_no_forest() -> None:
     stand, line = rectangle(SHAPE, 20, 20, 40, 40), rectangle(SHAPE, 80, 0, 5, 160)
     forest = forest_mask((stand | line).astype(np.uint8), 5.0, RULES)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from bocage.features.components import label_mask
 from bocage.features.classes import measured_widths
+from bocage.features.components import label_mask
 from bocage.features.morphology import distance_to, grow, opening, rectangle_widths
 from bocage.features.profiles import Profile
 from tests.features.landscape import disk, rectangle

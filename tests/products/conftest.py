@@ -28,7 +28,7 @@ def landscape() -> np.ndarray:
     noise = gaussian_filter(np.random.default_rng(5).normal(size=shape), 2) * 900
     probability = np.clip(gaussian_filter(np.where(woody, 250.0, 5.0), 1) + noise, 0, 254).astype(np.uint8)
     probability[450:, :] = 255
-    return probability
+    return np.asarray(probability, np.uint8)
 
 
 @pytest.fixture(scope="session")

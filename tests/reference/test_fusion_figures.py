@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,13 +37,13 @@ def coarsen(values: Field, fine: float, coarse: float) -> Field:
     return along(along(values).T).T
 
 
-def refine(values: NDArray[np.generic], coarse: float, shape: tuple[int, int]) -> NDArray[np.generic]:
+def refine(values: NDArray[Any], coarse: float, shape: tuple[int, int]) -> NDArray[Any]:
     """Return a coarse layer on the 2 m lattice, each pixel from the coarse pixel that holds its centre."""
     rows, columns = (
         np.minimum(((np.arange(size) + 0.5) * PIXEL / coarse).astype(int), limit - 1)
         for size, limit in zip(shape, values.shape, strict=True)
     )
-    return values[rows][:, columns]
+    return np.asarray(values[rows][:, columns])
 
 
 def smooth_noise(shape: tuple[int, int], pixels: float, rng: np.random.Generator) -> Field:
@@ -50,11 +51,11 @@ def smooth_noise(shape: tuple[int, int], pixels: float, rng: np.random.Generator
     return np.asarray(noise / noise.std())
 
 
-def imitate(tree: Field, fine: float, rng: np.random.Generator) -> tuple[Mask, dict[LayerKind, NDArray[np.generic]]]:
+def imitate(tree: Field, fine: float, rng: np.random.Generator) -> tuple[Mask, dict[LayerKind, NDArray[Any]]]:
     """Return the truth at 2 m and what three products would have made of it.
 
     TCD: 10 m, shifted by up to half a pixel, 15 per cent noise where there is cover, cover below 20 % missed, one wood
-    in 20 missed. SWF: 5 m, one object in five omitted, and none above 5 ha. Canopy height: an error of 2.8 m in the mean,
+    in 20 missed. SWF: 5 m, one object in five omitted, and none above 5 ha. Canopy height: a mean error of 2.8 m,
     correlated over about 5 m, everywhere (also over open ground, cut off at 0).
     """
     truth = coarsen(tree, fine, PIXEL) >= 0.5
@@ -82,7 +83,7 @@ def imitate(tree: Field, fine: float, rng: np.random.Generator) -> tuple[Mask, d
 PIXELS: dict[LayerKind, float] = {"tree_cover_density": 5.0, "small_woody_features": 2.5, "canopy_height": 1.0}
 
 
-def label(layers: dict[LayerKind, NDArray[np.generic]]) -> NDArray[np.uint8]:
+def label(layers: dict[LayerKind, NDArray[Any]]) -> NDArray[np.uint8]:
     return fuse(
         [
             vote(
@@ -118,8 +119,8 @@ def test_fused_labels_are_better_than_the_best_single_layer(data_folder: Path) -
         inside = coarsen((codes != 255).astype(float), fine, PIXEL) > 0.99
         fused = label(layers)
         sure = inside & (fused != 255)
-        decided += np.count_nonzero(sure)
-        known += np.count_nonzero(inside)
+        decided += int(np.count_nonzero(sure))
+        known += int(np.count_nonzero(inside))
         answers: dict[str, Mask] = {
             "fused": fused == 1,
             "tree cover density": layers["tree_cover_density"] >= GIVEN.dense_cover,

@@ -83,7 +83,9 @@ def test_a_label_does_not_depend_on_the_window(project: Project, rng: np.random.
     whole = Window(1_999_990, -1_500_010, 170, 170)
     label, confidence = sources.label(whole)
     for _ in range(10):
-        column, row, width, height = (int(rng.integers(low, high)) for low, high in ((0, 80), (0, 80), (1, 90), (1, 90)))
+        column, row, width, height = (
+            int(rng.integers(low, high)) for low, high in ((0, 80), (0, 80), (1, 90), (1, 90))
+        )
         part = Window(whole.column + column, whole.row + row, width, height)
         for found, expected in zip(sources.label(part), (label, confidence), strict=True):
             np.testing.assert_array_equal(found, expected[part.slices(whole)])
@@ -128,7 +130,9 @@ def test_a_smaller_area_removes_the_other_tiles(project: Project, make_project: 
     assert len(list(project.labels_folder.glob("*.tif"))) == 1
 
 
-def test_an_area_without_layers_or_scenes_is_refused(project: Project, make_project: Maker, write_layer: Writer) -> None:
+def test_an_area_without_layers_or_scenes_is_refused(
+    project: Project, make_project: Maker, write_layer: Writer
+) -> None:
     with pytest.raises(LayerError, match="names no reference layer"):
         build_labels(make_project())
     with pytest.raises(ProjectError, match="touches the area"):

@@ -90,6 +90,8 @@ def write_project(folder: Path, *, complete: bool = True) -> Project:
     catalogue_scenes(project)
     probability = np.clip(cv2.GaussianBlur(truth.astype(np.float64), (0, 0), 1.6) * 250 + 6, 0, 254).astype(np.uint8)
     probability[560:600, 300:420] = 190
+    probability[820:850, 100:180] = 200
+    probability[880:960, 520:700] //= 3
     probability[:, 900:960] //= 3
     probability[:40, 640:] = probability[950:, 640:] = 255
     write_cog(

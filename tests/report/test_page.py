@@ -71,8 +71,8 @@ def test_page_says_what_was_measured(page: str, full_project: Project) -> None:
     accuracy = json.loads((full_project.accuracy_folder / "accuracy.json").read_text())
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     overall = accuracy["estimates"]["overall"]
-    assert f"{100 * overall['value']:.1f}\u00a0%" in text
-    assert f"{100 * overall['low']:.1f}\u00a0%" in text
+    assert f"{100 * overall['value']:.1f} %" in text
+    assert f"{100 * overall['low']:.1f} %" in text
     assert f"{accuracy['exhaustive']['all']['iou']:.3f}" in text
     assert "colour threshold (NDVI)" in text
     assert "0.410" in text

@@ -21,7 +21,12 @@ Maker = Callable[..., Project]
 
 
 def write_raster(
-    path: Path, bands: NDArray[Any], pixel: float, *, origin: tuple[float, float] = (EAST, NORTH), nodata: float | None = 0
+    path: Path,
+    bands: NDArray[Any],
+    pixel: float,
+    *,
+    origin: tuple[float, float] = (EAST, NORTH),
+    nodata: float | None = 0,
 ) -> None:
     path.parent.mkdir(exist_ok=True)
     with rasterio.open(
@@ -43,15 +48,15 @@ def write_raster(
 
 @pytest.fixture
 def make_project(tmp_path: Path) -> Maker:
-    """Write scenes "west" (2 m) and "east" (4 m), each 800 m wide, that share 400 m, and a map with trees in stripes."""
+    """Write scenes "west" (2 m) and "east" (4 m), each 800 m wide, that share 400 m, and a map of tree stripes."""
     rng = np.random.default_rng(1)
     write_raster(tmp_path / "scenes" / "west.tif", rng.integers(1, 255, (4, 400, 400)).astype(np.uint8), 2.0)
     east = rng.integers(1, 255, (4, 200, 200)).astype(np.uint8)
-    east[:, 100:, 150:] = 0
+    east[:, 125:, 160:] = 0
     write_raster(tmp_path / "scenes" / "east.tif", east, 4.0, origin=(EAST + 400, NORTH))
     trees = np.zeros((1, 400, 600), np.uint8)
     trees[:, ::4] = 1
-    trees[:, :60, :60] = 9
+    trees[:, :100, :100] = 9
     write_raster(tmp_path / "trees.tif", trees, 2.0, nodata=9)
 
     def make(**sections: Any) -> Project:

@@ -20,9 +20,7 @@ def test_it_sums_and_never_exceeds_a_stratum(sizes: dict[str, int], count: int, 
 
 @given(SIZES, st.integers(1, 3000), st.integers(0, 20))
 @settings(max_examples=200, deadline=None)
-def test_every_stratum_gets_its_minimum_where_the_count_allows(
-    sizes: dict[str, int], count: int, minimum: int
-) -> None:
+def test_every_stratum_gets_its_minimum_where_the_count_allows(sizes: dict[str, int], count: int, minimum: int) -> None:
     shares = allocate(sizes, count, minimum)
     floor = {name: min(minimum, size) for name, size in sizes.items()}
     if sum(floor.values()) <= count:

@@ -22,7 +22,7 @@ Maker = Callable[..., Project]
 
 @pytest.fixture
 def project(make_project: Maker) -> Project:
-    project = make_project(samples={"count": 500})
+    project = make_project(samples={"count": 500, "cell_size": 200.0})
     build_labels(project)
     draw_samples(project)
     return project
@@ -37,14 +37,18 @@ def test_a_chip_is_the_scene_and_the_label_of_its_window(project: Project) -> No
     samples = Samples.read(project)
     scenes = Catalogue.open(project.scenes_file, project.grid)
     table = samples.table
-    for place in (0, 40, len(samples) - 1):
+    for place in (0, 12, len(samples) - 1):
         window, scene = samples.windows()[place], scenes.scene(table["scene_id"][place])
         image_path, label_path = chip_paths(project, table["sample_id"][place])
         if not label_path.is_file():
             continue
-        with rasterio.open(image_path) as image, rasterio.open(label_path) as label, open_scene(scene, project.grid) as reader:
+        with (
+            rasterio.open(image_path) as image,
+            rasterio.open(label_path) as label,
+            open_scene(scene, project.grid) as reader,
+        ):
             patch = reader.read(window)
-            assert (image.count, image.dtypes[0], image.shape) == (4, "uint8", (50, 50))
+            assert (image.count, image.dtypes[0], image.shape) == (4, "uint8", (100, 100))
             assert image.transform == label.transform == project.grid.transform(window)
             np.testing.assert_array_equal(image.read(), patch.image)
             expected = np.where(patch.valid, read_labels(project, window), 255)
@@ -58,9 +62,10 @@ def test_nodata_of_the_image_is_never_background(project: Project) -> None:
     cut_chips(project)
     seen = 0
     for sample_id in Samples.read(project).cut(project).table["sample_id"]:
-        with rasterio.open(chip_paths(project, sample_id)[0]) as image, rasterio.open(
-            chip_paths(project, sample_id)[1]
-        ) as label:
+        with (
+            rasterio.open(chip_paths(project, sample_id)[0]) as image,
+            rasterio.open(chip_paths(project, sample_id)[1]) as label,
+        ):
             empty = (image.read() == 0).all(axis=0)
             seen += int(empty.sum())
             assert (label.read(1)[empty] == 255).all()
@@ -70,9 +75,9 @@ def test_nodata_of_the_image_is_never_background(project: Project) -> None:
 def test_a_sample_without_a_decided_pixel_is_refused(project: Project) -> None:
     outcome = cut_chips(project)
     # The first cell of the map is nodata all over.
-    assert [one.subject for one in outcome.refused] == ["E40000N29999_west"]
+    assert [one.subject for one in outcome.refused] == ["E20000N14999_west"]
     assert "decided label" in outcome.refused[0].reason
-    assert not any(path.exists() for path in chip_paths(project, "E40000N29999_west"))
+    assert not any(path.exists() for path in chip_paths(project, "E20000N14999_west"))
 
 
 def test_a_second_run_cuts_nothing_and_a_damaged_chip_is_cut_again(project: Project) -> None:
@@ -91,11 +96,11 @@ def test_a_second_run_cuts_nothing_and_a_damaged_chip_is_cut_again(project: Proj
 
 def test_changed_labels_and_fewer_samples_are_followed(project: Project, make_project: Maker) -> None:
     cut_chips(project)
-    draw_samples(project, count=30)
+    draw_samples(project, count=12)
     figures = cut_chips(project).figures
-    assert figures["chips"] == figures["kept"] == len(list(project.chips_folder.glob("images/*.tif"))) <= 30
+    assert figures["chips"] == figures["kept"] == len(list(project.chips_folder.glob("images/*.tif"))) <= 12
     trees = {"kind": "classes", "paths": ["trees.tif"], "tree": [0]}
-    other = make_project(reference={"layers": [trees]})
+    other = make_project(reference={"layers": [trees]}, samples={"cell_size": 200.0})
     build_labels(other)
     assert cut_chips(other).figures["tree_share"] == pytest.approx(0.75, abs=0.02)
 
@@ -110,9 +115,9 @@ def test_labels_of_one_class_are_refused(project: Project, make_project: Maker) 
 def test_a_scene_that_cannot_be_read_refuses_its_samples(project: Project) -> None:
     (project.folder / "scenes" / "east.tif").unlink()
     outcome = cut_chips(project)
-    assert outcome.figures["chips"] > 50
-    assert all(one.subject.endswith(("_east", "E40000N29999_west")) for one in outcome.refused)
-    assert len(outcome.refused) > 20
+    assert outcome.figures["chips"] > 10
+    assert all(one.subject.endswith(("_east", "E20000N14999_west")) for one in outcome.refused)
+    assert len(outcome.refused) > 10
 
 
 def test_a_full_disk_stops_the_stage_and_keeps_what_was_cut(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +126,7 @@ def test_a_full_disk_stops_the_stage_and_keeps_what_was_cut(project: Project, mo
     def full(path: Path, content: Any) -> None:
         nonlocal written
         written += 1
-        if written > 20:
+        if written > 10:
             raise StorageError(f"{path} could not be written: No space left on device", "free some space")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -130,7 +135,7 @@ def test_a_full_disk_stops_the_stage_and_keeps_what_was_cut(project: Project, mo
         patched.setattr(rasters, "write_bytes", full)
         with pytest.raises(StorageError, match="No space left"):
             cut_chips(project)
-    assert 0 < len(stamps(project)) <= 20
+    assert 0 < len(stamps(project)) <= 10
     resumed = cut_chips(project)
     assert resumed.figures["kept"] > 0
     assert resumed.figures["cut"] > 0

@@ -6,11 +6,11 @@ import geopandas
 import numpy as np
 import pytest
 from shapely.geometry import box
+from tests.samples.conftest import EAST, NORTH, write_raster
 
 from bocage.errors import SampleError
 from bocage.grid import Grid
 from bocage.samples.strata import add_strata
-from tests.samples.conftest import EAST, NORTH, write_raster
 
 GRID = Grid("EPSG:3035", 2.0)
 

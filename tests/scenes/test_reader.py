@@ -82,7 +82,7 @@ def write_scene(folder: Path, spec: dict[str, Any], pixels: Any) -> Path:
 
 
 @given(spec=scenes(), cuts=st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=18, deadline=None)
 def test_a_window_equals_its_parts(spec: dict[str, Any], cuts: tuple[int, int, int, int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pixels = noise(spec["size"], spec["size"], seed=spec["seed"], low=100, dtype=spec["dtype"])
@@ -104,7 +104,7 @@ def test_a_window_equals_its_parts(spec: dict[str, Any], cuts: tuple[int, int, i
 
 
 @given(spec=scenes())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=18, deadline=None)
 def test_nodata_never_becomes_a_value_nor_leaks_into_one(spec: dict[str, Any]) -> None:
     """Law 5: a scene whose valid pixels are all alike yields that value wherever it is valid, and 0 elsewhere."""
     with tempfile.TemporaryDirectory() as folder:

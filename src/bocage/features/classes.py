@@ -11,9 +11,9 @@ class  meaning                                         rule
 6      as 5, or 4 that touches one, on crops           dropped
 =====  ==============================================  =======================================================
 
-The product is 1 + 2 + 5. A stretch is wide where a disk of 30 m fits, unknown cells counting as possibly woody; what is
-not wide is linear if it is long enough, and joins the wide parts that it touches otherwise. Scraps of less than 200 m2
-that touch a linear feature belong to it.
+The product is 1 + 2 + 5. A stretch is wide where a disk of 30 m fits; unknown cells and gaps of less than 200 m2 count
+as woody for this. What is not wide is linear if it is long enough, and joins the wide parts that it touches otherwise.
+Scraps of less than 200 m2 that touch a linear feature belong to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.components import Labels, label_mask
+from bocage.features.components import Labels, label_mask, without_gaps
 from bocage.features.morphology import opening, outline_distances, rectangle_widths, touching
 from bocage.features.profiles import Profile
 
@@ -78,7 +78,8 @@ def classify(
     """
     unknown = woody == UNKNOWN
     candidate = (woody == 1) & (forest != 1)
-    broad = opening(candidate | unknown, profile.linear_width / 2, resolution)
+    solid = without_gaps(candidate | unknown, profile.patchy_area[0] / resolution**2)
+    broad = opening(solid, profile.linear_width / 2, resolution)
     linear = _linear(label_mask(candidate & ~broad), resolution, profile)
     linear |= _ends(candidate, linear, resolution, profile)
     patches = label_mask(candidate & ~linear)
@@ -112,7 +113,7 @@ def _linear(thin: Labels, resolution: float, profile: Profile) -> NDArray[np.boo
 def _ends(
     candidate: NDArray[np.bool_], linear: NDArray[np.bool_], resolution: float, profile: Profile
 ) -> NDArray[np.bool_]:
-    """Return the cells that touch a linear feature and are too few for a patch: its ends at unknown ground and forest."""
+    """Return the scraps that touch a linear feature: its ends at unknown ground and at forest."""
     rest = label_mask(candidate & ~linear)
     small = rest.cells() * resolution**2 < profile.patchy_area[0]
     return rest.spread(small & rest.any(touching(linear))).astype(bool)

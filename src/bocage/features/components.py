@@ -70,6 +70,14 @@ def label_mask(mask: NDArray[np.bool_]) -> Labels:
     return Labels(np.asarray(array, np.int32), count - 1)
 
 
+def without_gaps(mask: NDArray[np.bool_], cells: float) -> NDArray[np.bool_]:
+    """Return the mask with its gaps of fewer than that many cells filled; cells of a gap share edges."""
+    count, array = cv2.connectedComponents((~mask).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    gaps = Labels(np.asarray(array, np.int32), count - 1)
+    small = gaps.spread(gaps.cells() < cells).astype(bool)
+    return np.asarray(mask | small, bool)
+
+
 def label_classes(classes: NDArray[np.uint8]) -> Labels:
     """Return the components of equal class, class 0 outside.
 

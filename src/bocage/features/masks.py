@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.components import label_mask
+from bocage.features.components import label_mask, without_gaps
 from bocage.features.morphology import grow, opening
 from bocage.features.profiles import Profile
 
@@ -59,8 +59,10 @@ def forest_mask(
         trees = np.where(dense, np.nan_to_num(cover) >= profile.forest_cover, trees)
         known = known | dense
     trees &= known
+    # A gap between crowns does not part a stand in two.
     # An unknown neighbour does not make a cell's stand narrow, so it is not eroded from that side.
-    broad = opening(trees | ~known, profile.linear_width / 2, resolution) & trees
+    solid = without_gaps(trees | ~known, profile.patchy_area[0] / resolution**2)
+    broad = opening(solid, profile.linear_width / 2, resolution) & trees
     stands = label_mask(broad)
     large = stands.spread(stands.cells() * resolution**2 >= profile.forest_area).astype(bool)
     forest = grow(large, profile.forest_buffer, resolution)

@@ -10,9 +10,9 @@ linear_length      30 m (method description of 2021); 50 m (quality checks of 20
 isolated           "keep" features of 0.15 to 5 ha that touch no valid one (user manual, "additional woody features");
                    "drop" them (method description of 2021)
 least_elongation   compactness 4 pi A / P^2 of a linear feature at most 0.75 (quality checks of 2015), a rectangle
-                   that is 1.5 times as long as wide. The 0.785 that the method description of 2021 lists "for completeness" is
-                   a square's, which every candidate passes. It moves features between linear and patchy, never in or
-                   out of the product, crop rule apart.
+                   that is 1.5 times as long as wide. The 0.785 that the method description of 2021 lists "for
+                   completeness" is that of a square, which every candidate passes. It moves features between linear and
+                   patchy, never in or out of the product, crop rule apart.
 width              "rectangle": of the rectangle with the same area and the same mean distance to the outline;
                    "maximum": the widest place ("width = max" of the distance transform), which makes the length =
                    area / width of a hedge with one bulge far too short

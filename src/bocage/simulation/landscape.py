@@ -36,7 +36,7 @@ class Scenery:
     raster
         Its frame; pixels of 1 m.
     surface
-        (rows, columns) int32: index into ``looks``.
+        (rows, columns) intp: index into ``looks``.
     looks
         Structured array (``SURFACE``): how each surface looks.
     height
@@ -49,18 +49,21 @@ class Scenery:
         (rows, columns) uint8: :class:`~bocage.simulation.kinds.Woody` of the object on top, or 0; vineyards included.
     crowns
         Structured array (``CROWN``), its ``item`` holding the number of the object.
+    standing
+        (crowns,) whether each crown stands now.
     former, former_types
         Height (m) and type of the woody crowns that stood in 2018.
     """
 
     raster: Raster
-    surface: NDArray[np.int32]
+    surface: NDArray[np.intp]
     looks: NDArray[np.void]
     height: NDArray[np.float32]
     owner: NDArray[np.int32]
     objects: NDArray[np.int32]
     types: NDArray[np.uint8]
     crowns: Crowns
+    standing: NDArray[np.bool_]
     former: NDArray[np.float32]
     former_types: NDArray[np.uint8]
 
@@ -119,23 +122,20 @@ class Landscape:
         surface, looks = _paint([item for cell in cells for item in cell.surfaces if raster.meets(item.box)], raster)
         crowns, state = self._crowns(cells, raster)
         crowns, state = _rooted(crowns, state, looks["ground"][surface], raster)
-        now = crowns[(state & 1) > 0]
-        canopy = stamp(now, raster)
-        then = crowns[(state & 2) > 0]
-        former = stamp(then, raster)
-        woody = canopy.owner >= 0
-        types = self._codes(now, canopy.owner)
-        types[~woody & (looks["ground"] == kinds.VINES)[surface]] = Woody.VINEYARD
-        objects = _gather(now["item"], canopy.owner).astype(np.int32)
+        canopy, former = stamp(crowns, raster, (state & 1) > 0, (state & 2) > 0)
+        codes = self._codes(crowns)
+        types = _gather(codes, canopy.owner)
+        types[(canopy.owner < 0) & (looks["ground"] == kinds.VINES)[surface]] = Woody.VINEYARD
+        objects = _gather(crowns["item"], canopy.owner).astype(np.int32)
         return Scenery(
-            raster, surface, looks, canopy.height, canopy.owner, objects, types, now,
-            former.height, self._codes(then, former.owner),
+            raster, surface, looks, canopy.height, canopy.owner, objects, types, crowns, (state & 1) > 0,
+            former.height, _gather(codes, former.owner),
         )  # fmt: skip
 
-    def _codes(self, crowns: Crowns, owner: NDArray[np.int32]) -> NDArray[np.uint8]:
+    def _codes(self, crowns: Crowns) -> NDArray[np.uint8]:
         unique, inverse = np.unique(crowns["item"], return_inverse=True)
         codes = np.array([self.find(int(number)).code for number in unique], dtype=np.uint8)
-        return _gather(codes[inverse] if len(codes) else codes, owner).astype(np.uint8)
+        return codes[inverse] if len(codes) else codes
 
     def _crowns(self, cells: list[Cell], raster: Raster) -> tuple[Crowns, NDArray[np.uint8]]:
         """Return the crowns near a raster and, for each, 1 if it stands now plus 2 if it stood in 2018."""
@@ -172,7 +172,7 @@ def _rooted(
     return crowns[good], state[good]
 
 
-def _paint(surfaces: list[Surface], raster: Raster) -> tuple[NDArray[np.int32], NDArray[np.void]]:
+def _paint(surfaces: list[Surface], raster: Raster) -> tuple[NDArray[np.intp], NDArray[np.void]]:
     """Paint surfaces in the order of their layers; return indices and the table of looks (0 = rough grass)."""
     surfaces = sorted(surfaces, key=lambda item: item.layer)
     looks = np.zeros(len(surfaces) + 1, SURFACE)
@@ -186,7 +186,7 @@ def _paint(surfaces: list[Surface], raster: Raster) -> tuple[NDArray[np.int32], 
             cv2.polylines(canvas, [points], False, number, thickness, cv2.LINE_8, _SUBPIXEL)
         else:
             cv2.fillPoly(canvas, [points], number, cv2.LINE_8, _SUBPIXEL)
-    return canvas, looks
+    return canvas.astype(np.intp), looks
 
 
 def _fixed(points: Points, raster: Raster) -> NDArray[np.int32]:

@@ -74,9 +74,9 @@ def canopy_height(truth: Truth, seed: int) -> NDArray[np.float32]:
     top = truth.former_height
     smooth = cv2.GaussianBlur(top, (0, 0), 0.8)
     canopy = cv2.GaussianBlur((top > 0).astype(np.float32), (0, 0), 0.8)
-    error = 3.2 * noise_field(seed + 120, frame, 55.0) + 2.6 * noise_field(seed + 121, frame, 17.0)
-    error += 1.0 * grain_field(seed + 122, frame) - 0.6
-    height = smooth * 0.92 + error * np.minimum(canopy * 1.2, 1)
+    error = 6.5 * noise_field(seed + 120, frame, 55.0) + 4.0 * noise_field(seed + 121, frame, 17.0)
+    error += grain_field(seed + 122, frame)
+    height = smooth * 1.12 + error * np.minimum(canopy * 1.2, 1)
     missed = (top < 4.5) & (noise_field(seed + 123, frame, 90.0) > 0.3)
     height[missed] *= 0.3
     ghosts = noise_field(seed + 124, frame, 24.0) * noise_field(seed + 125, frame, 210.0)

@@ -113,3 +113,12 @@ def grain_field(seed: int, raster: Raster) -> NDArray[np.float32]:
     column = np.floor(raster.x / raster.pixel).astype(np.int64)
     row = np.floor(raster.y / raster.pixel).astype(np.int64)
     return hashed(seed, column[np.newaxis, :], row[:, np.newaxis]) * np.float32(2) - np.float32(1)
+
+
+def bell_field(seed: int, raster: Raster) -> NDArray[np.float32]:
+    """Return noise per pixel with mean 0 and standard deviation 1: the sum of three uniform numbers of 21 bits."""
+    column = np.floor(raster.x / raster.pixel).astype(np.int64)
+    row = np.floor(raster.y / raster.pixel).astype(np.int64)
+    bits = _mixed(seed, column[np.newaxis, :], row[:, np.newaxis])
+    total = sum((bits >> np.uint64(shift) & np.uint64(0x1FFFFF)).astype(np.float32) for shift in (0, 21, 42))
+    return np.asarray(total * np.float32(2.0**-20) - np.float32(3), dtype=np.float32)

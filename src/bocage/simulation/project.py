@@ -21,7 +21,7 @@ from bocage.simulation.truth import Truth
 # The middle of the square is a corner of four 10 km tiles of the EEA reference grid.
 _MIDDLE = (4_320_000.0, 3_020_000.0)
 _PIECE = 1000.0
-_HALO = 64.0
+_HALO = 56.0
 _STEP = 40.0
 _SMALLEST = 400.0
 

@@ -13,7 +13,7 @@ from shapely.geometry import Polygon
 
 from bocage.scenes.sensors import SENSORS, Sensor
 from bocage.simulation.extent import Raster
-from bocage.simulation.noise import grain_field, noise_field
+from bocage.simulation.noise import bell_field, noise_field
 from bocage.simulation.reflectance import BAND_NAMES, Image, Sun
 
 # Reflectance that a clear and a hazy atmosphere add, and the share of the ground's signal that hazy air takes away.
@@ -118,10 +118,12 @@ def observe(image: Image, raster: Raster, core: Raster, take: Take, seed: int, *
     family = take.family
     rows, columns = round((core.top - core.bottom) / pixel), round((core.right - core.left) / pixel)
     own = (seed + 83 + hash_text(take.id)) & 0xFFFFFFFF
+    # Haze and cloud are smooth, so it is enough to know them at the samples.
     sampling = Raster(core.left, core.top, rows, columns, pixel)
-    haze = take.haze * (1 + 0.35 * noise_field(seed + 81, raster, 1300.0) + 0.12 * noise_field(seed + 82, raster, 310.0))
-    cover = take.cloud.cover(seed, raster) if take.cloud else None
-    shade = take.cloud.shadow(seed, raster, take.sun) if take.cloud else None
+    haze = take.haze * (1 + 0.35 * noise_field(seed + 81, sampling, 1300.0))
+    haze += take.haze * 0.12 * noise_field(seed + 82, sampling, 310.0)
+    cover = take.cloud.cover(seed, sampling) if take.cloud else None
+    shade = take.cloud.shadow(seed, sampling, take.sun) if take.cloud else None
     matrix = np.array(
         [
             [pixel, 0, (core.left - raster.left) + pixel / 2 - 0.5 + take.shift[0] * family.sensor.gsd],
@@ -133,18 +135,16 @@ def observe(image: Image, raster: Raster, core: Raster, take: Take, seed: int, *
     sine = np.sin(np.radians(take.sun.elevation))
     for place, name in enumerate(family.sensor.bands):
         band = BAND_NAMES.index(name)
-        signal = image[band]
+        seen = cv2.GaussianBlur(image[band], (0, 0), family.blur * family.sensor.gsd)
+        seen = cv2.warpAffine(seen, matrix, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         if shade is not None:
-            signal = signal * (1 - (0.82 - 0.3 * _PATH[band] / _PATH[0]) * shade)
-        seen = signal * (1 - _LOSS[band] * haze) + (_PATH[band] + _HAZE[band] * haze)
+            seen *= 1 - (0.82 - 0.3 * _PATH[band] / _PATH[0]) * shade
+        seen = seen * (1 - _LOSS[band] * haze) + (_PATH[band] + _HAZE[band] * haze)
         if cover is not None:
             seen += (_CLOUD[band] - seen) * cover
-        seen = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), family.blur * family.sensor.gsd)
-        seen = cv2.warpAffine(seen, matrix, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         counts = seen * np.float32(family.sensor.solar_irradiance[name] * sine / np.pi * family.gain[band])
         spread = np.sqrt(family.noise**2 + 0.012 * np.maximum(counts, 0))
-        # The sum of three uniform numbers has standard deviation 1 and is close enough to a normal one.
-        counts += spread * sum(grain_field(own + 3 * band + part, sampling) for part in range(3))
+        counts += spread * bell_field(own + band, sampling)
         result[place] = np.clip(np.rint(counts), 1, brightest).astype(np.uint16)
     return result
 

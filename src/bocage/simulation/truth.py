@@ -86,7 +86,7 @@ class Truth:
         coarse = self.at(10.0).slices(core.at(10.0))
         self.tree_share[coarse] = _per_cent(height >= _TREE, 10)
         self.ground[coarse] = scenery.ground()[inner][5::10, 5::10]
-        crowns = scenery.crowns
+        crowns = scenery.crowns[scenery.standing]
         here = (
             (crowns["x"] >= core.left) & (crowns["x"] < core.right)
             & (crowns["y"] > core.bottom) & (crowns["y"] <= core.top) & (crowns["step"] > 0)

@@ -41,12 +41,12 @@ def augment(
     """
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
     image, label = orient(image, turns, mirror), orient(label, turns, mirror)
-    valid = image.any(axis=0)
-    light = image.astype(np.float32) / 255
+    valid: NDArray[np.bool_] = image.any(axis=0)
+    light: NDArray[np.float32] = np.divide(image, 255, dtype=np.float32)
     if strength > 0:
         light = _blur(light, valid, rng, strength)
         light = _relight(light, rng, strength)
-    return light * valid * 255, valid, np.ascontiguousarray(label)
+    return np.where(valid, light * 255, 0).astype(np.float32), valid, np.ascontiguousarray(label)
 
 
 def orient[T: np.generic](array: NDArray[T], turns: int, mirror: bool) -> NDArray[T]:

@@ -141,7 +141,7 @@ class ChipStore:
 
 
 class Crops(Dataset[Crop]):
-    """Random, augmented crops; crop number ``n`` of a seed is always the same, so a resumed run sees what it would have.
+    """Random, augmented crops. Crop number ``n`` of a seed is always the same: a resumed run sees what it would have.
 
     A chip is chosen in proportion to its decided pixels.
 

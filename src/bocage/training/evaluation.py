@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,15 @@ THRESHOLD = 0.5
 """Probability from which a pixel counts as tree in the scores."""
 
 
-def evaluate(segmenter: Segmenter, store: ChipStore, description: str = "chips scored") -> dict[str, Agreement]:
+def evaluate(segmenter: Segmenter, store: ChipStore, description: str | None = None) -> dict[str, Agreement]:
     """Return the agreement of each scene's chips with their labels, by scene id.
 
-    Every chip is predicted whole, padded with invalid pixels up to the model's multiple.
+    Every chip is predicted whole, padded with invalid pixels up to the model's multiple. With a description, a progress
+    bar is shown; inside another bar there can be none.
     """
     result: dict[str, Agreement] = {}
-    for index in track(range(len(store)), description):
+    indices: Iterable[int] = range(len(store))
+    for index in indices if description is None else track(indices, description, total=len(store)):
         image, label = store.read(index)
         scene = store.chips[index].scene_id
         predicted = predict_chip(segmenter, image) >= THRESHOLD

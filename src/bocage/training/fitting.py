@@ -17,11 +17,11 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from bocage.errors import ModelError, SettingsError, TrainingError
+from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import build_network

@@ -69,14 +69,12 @@ class Journal(lightning.Callback):
         self.best_iou, self.best_step = state_dict["best_iou"], state_dict["best_step"]
         self._resumed = state_dict["seconds"]
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Show what an earlier session has done."""
         self._started = time.monotonic()
         self._advance(trainer.global_step)
 
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: lightning.Trainer, _task: Any, outputs: Any, *_: Any) -> None:
         """Count the step and write down the mean loss now and then."""
         loss: Tensor = outputs["loss"]
         self._losses.append(loss.item())
@@ -88,7 +86,7 @@ class Journal(lightning.Callback):
         """Validate the average, keep it if it is the best so far, and write log and state."""
         assert isinstance(pl_module, SegmentationTask)
         segmenter = TorchSegmenter(pl_module.average, bands=BANDS, resolution=0.0, digest="")
-        scores = total(evaluate(segmenter, self._validation, "validation")).scores()
+        scores = total(evaluate(segmenter, self._validation)).scores()
         if self._losses:
             self.rows.append(self._row(trainer))
         self.rows[-1] |= {name: value for name, value in scores.items() if name in _COLUMNS and value is not None}
@@ -104,7 +102,7 @@ class Journal(lightning.Callback):
         with whole_file(training / STATE) as temporary:
             trainer.save_checkpoint(temporary)
 
-    def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
+    def on_exception(self, _trainer: Any, _task: Any, exception: BaseException) -> None:
         """Remember an interrupt, which Lightning turns into an exit."""
         self.interrupted = isinstance(exception, KeyboardInterrupt)
 

@@ -51,7 +51,7 @@ class SegmentationTask(lightning.LightningModule):
                 else:
                     mean.copy_(now)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule; biases and normalisation are not decayed."""
         parameters = list(self.network.parameters())
         groups = [

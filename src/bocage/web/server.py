@@ -42,8 +42,9 @@ class MapServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], painter: Painter) -> None:
-        super().__init__(address, MapHandler)
+        # Before listening: where that fails, the base class calls server_close.
         self.painter = painter
+        super().__init__(address, MapHandler)
 
     @property
     def url(self) -> str:

@@ -1,0 +1,123 @@
+"""The package: what is saved is what is loaded, and anything else is refused in words."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pystac
+import pytest
+import torch
+
+from bocage.errors import ModelError
+from bocage.files import digest_file
+from bocage.models import ModelDescription, TorchSegmenter, build_network, load_model, read_description, save_package
+from bocage.scenes import BANDS
+
+DESCRIPTION = ModelDescription(
+    name="slf-1.",
+    backbone="efficientnet_lite0",
+    bands=BANDS,
+    resolution=1.2,
+    stretch="percentile",
+    chip=128,
+    metrics={"iou": 0.8},
+    hyperparameters={"steps": 10},
+    training_digest="b" * 64,
+    bbox=(-83.7, 38.7, -83.6, 38.8),
+    created="2026-01-02T03:04:05Z",
+)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    torch.manual_seed(3)
+    save_package(tmp_path / "slf", build_network("efficientnet_lite0", pretrained=False), DESCRIPTION)
+    return tmp_path / "slf"
+
+
+def test_a_loaded_model_predicts_as_the_saved_one(package: Path) -> None:
+    torch.manual_seed(3)
+    network = build_network("efficientnet_lite0", pretrained=False)
+    own = TorchSegmenter(network, bands=BANDS, resolution=1.2, digest="")
+    loaded = load_model(package)
+    images = np.random.default_rng(0).integers(1, 256, (1, 4, 64, 64), np.uint8)
+    valid = np.ones((1, 64, 64), np.bool_)
+    np.testing.assert_array_equal(loaded.predict(images, valid), own.predict(images, valid))
+    assert (loaded.bands, loaded.resolution) == (BANDS, 1.2)
+    assert loaded.digest == digest_file(package / "model.safetensors")
+
+
+def test_the_description_comes_back(package: Path) -> None:
+    description, digest = read_description(package)
+    assert description.hyperparameters["steps"] == 10
+    assert description.metrics == DESCRIPTION.metrics
+    assert (description.name, description.bbox, description.created) == (
+        DESCRIPTION.name,
+        DESCRIPTION.bbox,
+        DESCRIPTION.created,
+    )
+    assert digest == digest_file(package / "model.safetensors")
+
+
+def test_the_item_is_valid_stac_with_the_fields_of_the_model_extension(package: Path) -> None:
+    content = json.loads((package / "model.json").read_text(encoding="utf-8"))
+    # The core schemas come with pystac; those of extensions would be fetched, so their required fields are listed here.
+    pystac.Item.from_dict(content | {"stac_extensions": []}).validate()
+    required = {"mlm:name", "mlm:architecture", "mlm:tasks", "mlm:input", "mlm:output"}
+    assert required <= set(content["properties"])
+    assert [band["name"] for band in content["properties"]["bands"]] == content["properties"]["mlm:input"][0]["bands"]
+    assert content["assets"]["model"]["roles"] == ["mlm:model", "mlm:weights"]
+    assert content["assets"]["model"]["file:size"] == (package / "model.safetensors").stat().st_size
+
+
+def _change(**properties: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        content["properties"] |= properties
+        (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+
+    return change
+
+
+def _truncate(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _swap(folder: Path) -> None:
+    save_package(folder, torch.nn.Linear(2, 2), DESCRIPTION)
+
+
+def _shorten(folder: Path) -> None:
+    (folder / "model.json").write_text('{"properties"', encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (_truncate, "model.safetensors is damaged or was altered"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
+        (lambda folder: (folder / "model.json").unlink(), "holds no model package"),
+        (_shorten, "model.json is not the description of a model"),
+        (_change(**{"mlm:input": []}), "model.json is not the description of a model"),
+        (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net on vit"),
+        (_change(**{"mlm:architecture": "DPT"}), "does not know: DPT"),
+        (_change(**{"bocage:backbone": "resnet50"}), "does not fit a U-Net on resnet50"),
+        (_swap, "does not fit a U-Net on efficientnet_lite0"),
+    ],
+)
+def test_a_package_that_is_not_whole_is_refused(package: Path, harm: Callable[[Path], None], words: str) -> None:
+    harm(package)
+    with pytest.raises(ModelError, match=words) as caught:
+        load_model(package)
+    assert caught.value.mend
+
+
+def test_the_bands_of_the_package_are_told(package: Path) -> None:
+    content = json.loads((package / "model.json").read_text(encoding="utf-8"))
+    inputs = content["properties"]["mlm:input"]
+    inputs[0]["bands"] = ["blue", "green", "red", "nir"]
+    _change(**{"mlm:input": inputs})(package)
+    assert load_model(package).bands == ("blue", "green", "red", "nir")
