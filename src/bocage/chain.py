@@ -87,7 +87,7 @@ def status(project: Project) -> list[StageState]:
     return list(states.values())
 
 
-def run_stage(project: Project, name: str, **options: Any) -> Receipt:
+def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
     """Run one stage, whether it is up to date or not, and leave its receipt.
 
     Parameters

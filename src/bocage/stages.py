@@ -117,7 +117,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "features",
         makes="polygons with geometry and class",
-        entry="bocage.features:extract_features",
+        entry="bocage.features.extraction:extract_features",
         sections=(*_PLACE, "features", "reference"),
         after=("map",),
         outside=_layer_files,

@@ -6,6 +6,7 @@ import pytest
 from safetensors.torch import save_file
 
 from bocage.errors import ModelError
+from bocage.files import digest_file
 from bocage.models import BACKBONES, fetch_weights
 from bocage.models import backbones as room
 from bocage.models.backbones import WEIGHTS_VARIABLE, find_backbone, read_weights
@@ -14,12 +15,12 @@ from bocage.models.backbones import WEIGHTS_VARIABLE, find_backbone, read_weight
 def test_the_pretrained_weights_come_with_a_package_and_are_the_known_file() -> None:
     path = fetch_weights("efficientnet_lite0")
     assert path.is_file()
-    assert room.digest_file(path) == BACKBONES["efficientnet_lite0"].digest
+    assert digest_file(path) == BACKBONES["efficientnet_lite0"].digest
     assert len(read_weights("efficientnet_lite0")) > 250
 
 
 def test_an_unknown_backbone_is_refused_with_the_list() -> None:
-    with pytest.raises(ModelError, match="resnet51.*\n.*efficientnet_lite0, resnet50"):
+    with pytest.raises(ModelError, match=r"resnet51.*\n.*efficientnet_lite0, resnet50"):
         find_backbone("resnet51")
 
 

@@ -21,6 +21,7 @@ def test_scores_are_found_and_ranked() -> None:
     ]
     assert found[1].f1 == 0.82
     assert scores({}) == []
+    assert scores({"runs": {"slf": {"test": {"iou": None, "scenes": {"a": {"iou": 0.1}}}}}}) == []
     assert scores({"runs": [{"name": "slf", "test": {"iou": 0.5}}]})[0].name == "slf"
 
 

@@ -70,7 +70,9 @@ def population_of(project: Project) -> Population:
             cells.append(Cell(name, inside))
     if not cells:
         raise AccuracyError(f"no tile in {project.map_folder} touches area.bbox", "run: bocage map, or mend area.bbox")
-    return Population("area", f"all pixels of {len(cells)} mapped tiles", tuple(cells))
+    return Population(
+        "area", f"all pixels of {len(cells)} mapped tiles, ground that training has seen among them", tuple(cells)
+    )
 
 
 def map_reader(project: Project) -> ReadProbability:

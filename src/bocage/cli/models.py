@@ -42,5 +42,5 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune, resume, keep the best: all runs of the settings, or the one that the options describe."""
-    options = {"backbone": backbone, "name": name, "steps": steps}
-    finish([run_stage(Project.open(project), "train", **options)], as_json=as_json)
+    receipt = run_stage(Project.open(project), "train", backbone=backbone, name=name, steps=steps)
+    finish([receipt], as_json=as_json)

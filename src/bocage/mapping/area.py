@@ -134,6 +134,8 @@ def check_model(segmenter: Segmenter, name: str, resolution: float) -> None:
 
 
 def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
+    if not project.scenes_file.is_file():
+        raise ProjectError(f"{project.scenes_file} does not exist: no scene is catalogued", "run: bocage scenes add")
     from bocage.models import load_model  # torch takes seconds to import
     from bocage.scenes import open_scene  # see above
 
@@ -157,8 +159,6 @@ def _model_folder(project: Project, name: str) -> Path:
 def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
-    if not project.scenes_file.is_file():
-        raise ProjectError(f"{project.scenes_file} does not exist: no scene is catalogued", "run: bocage scenes add")
     catalogue = Catalogue.open(project.scenes_file, project.grid)
     found = make_plan(catalogue, project.tiling, recipe, project.map_folder, area=project.bounds, bbox=_bounds(bbox))
     if not found.tiles:

@@ -173,6 +173,7 @@ def load_model(folder: Path | str) -> TorchSegmenter:
 
 def _item(description: ModelDescription, digest: str, size: int, parameters: int) -> dict[str, Any]:
     created = description.created or datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    bands = [{"name": band, "eo:common_name": band} for band in description.bands]
     item: dict[str, Any] = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -182,7 +183,7 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
         "properties": {
             "datetime": created,
             "description": "Probability of woody vegetation per pixel from four-band imagery",
-            "bands": [{"name": band, "eo:common_name": band} for band in description.bands],
+            "bands": bands,
             **_mlm(description, parameters),
             "bocage:backbone": description.backbone,
             "bocage:resolution": description.resolution,
@@ -199,6 +200,8 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
                 "type": "application/octet-stream; application=safetensors",
                 "title": "Weights of the network",
                 "roles": ["mlm:model", "mlm:weights"],
+                # STAC 1.1 allows bands in the properties only beside those of an asset, and MLM wants the former.
+                "bands": bands,
                 "mlm:artifact_type": "safetensors.torch.save",
                 "file:checksum": _SHA256 + digest,
                 "file:size": size,

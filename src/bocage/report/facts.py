@@ -170,6 +170,9 @@ def _entries(node: Any, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield name, node
             return
         for key, value in node.items():
+            # Where a score over all is undefined, the scores per scene must not take its place.
+            if key == "scenes":
+                continue
             inner = name if key in {"test", "metrics", "scores"} else str(key)
             yield from _entries(value, inner)
     elif isinstance(node, list | tuple):

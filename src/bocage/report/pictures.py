@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch as Swatch
@@ -43,7 +43,7 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def probability_colours() -> LinearSegmentedColormap:
+def probability_colours() -> Colormap:
     """Return the colour map of probability, 0 to 1; missing values are grey."""
     return LinearSegmentedColormap.from_list("woody", PROBABILITY_COLOURS).with_extremes(bad=UNKNOWN)
 

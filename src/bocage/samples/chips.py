@@ -48,7 +48,10 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What became of a sample: its counts of tree, other and ignored pixels, or the reason why it was left out."""
+    """What became of a sample: its counts of tree, other and ignored pixels, or the reason why it was left out.
+
+    A sample without counts and without a refusal has no decided pixel: it teaches nothing, and nobody did wrong.
+    """
 
     sample_id: str
     counts: Mapping[str, int] | None = None
@@ -61,7 +64,8 @@ def cut_chips(project: Project) -> Outcome:
 
     The image is uint8 red, green, blue, nir, 0 where invalid; the label is 0, 1 or 255, and 255 where the image is
     invalid. A pair that is in place and whose scene, label tiles and window have not changed is kept. A sample without
-    a decided pixel, or whose scene cannot be read, is refused; chips of samples that are no more are removed.
+    a decided pixel is left out and counted; one whose scene cannot be read is refused; chips of samples that are no
+    more are removed.
 
     Raises
     ------
@@ -94,6 +98,7 @@ def cut_chips(project: Project) -> Outcome:
     _check_classes(samples, counts)
     refused = sorted((result.refusal for result in results if result.refusal is not None), key=lambda no: no.subject)
     figures = _figures(samples, counts, sum(result.fresh for result in results))
+    figures["undecided"] = sum(result.counts is None and result.refusal is None for result in results)
     return Outcome((project.chips_folder,), figures, tuple(refused))
 
 
@@ -154,11 +159,7 @@ def _cut_one(project: Project, order: _Order, patch: Any) -> _Result:
     label[~patch.valid] = IGNORE
     counts = _count(label)
     if counts["tree"] + counts["other"] == 0:
-        error = SampleError(
-            f"sample {order.sample_id} has no pixel with both an image and a decided label",
-            "add a reference layer that covers it, or a correction",
-        )
-        return _Result(order.sample_id, refusal=Refusal.of(order.sample_id, error))
+        return _Result(order.sample_id)
     image_path, label_path = chip_paths(project, order.sample_id)
     write_cog(
         image_path,

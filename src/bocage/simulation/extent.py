@@ -40,12 +40,12 @@ class Raster:
     @property
     def x(self) -> NDArray[np.float64]:
         """Eastings of the pixel centres, one per column."""
-        return self.left + (np.arange(self.columns) + 0.5) * self.pixel
+        return np.asarray(self.left + (np.arange(self.columns) + 0.5) * self.pixel, dtype=np.float64)
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Northings of the pixel centres, one per row, from north to south."""
-        return self.top - (np.arange(self.rows) + 0.5) * self.pixel
+        return np.asarray(self.top - (np.arange(self.rows) + 0.5) * self.pixel, dtype=np.float64)
 
     @property
     def bounds(self) -> Bounds:

@@ -1,4 +1,4 @@
-"""One block of the landscape: its parcels, borders, roads, stream and woody objects, drawn from the seed and its index."""
+"""One block of the landscape: parcels, borders, roads, stream and woody objects, from the seed and its index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bocage.simulation import kinds, stream, village
 from bocage.simulation.cell import Cell, Layer, Surface, look
 from bocage.simulation.kinds import Woody
 from bocage.simulation.noise import generator, noise_at
-from bocage.simulation.parcels import PITCH, Border, Points, area, block, corner, ring, split, warp
+from bocage.simulation.parcels import Border, Points, block, corner, ring, split
 from bocage.simulation.woody import Planting, along, blob
 
 _ROLES = ("village", "forest", "orchards", "wooded", "bocage", "bocage", "bocage", "open", "open")
@@ -27,6 +27,7 @@ _DENSITY = {"village": 0.55, "forest": 0.45, "orchards": 0.5, "wooded": 0.7, "bo
 _ARABLE = (kinds.CEREAL, kinds.MAIZE, kinds.RAPESEED, kinds.BEET, kinds.PLOUGHED, kinds.FALLOW)
 _ARABLE_SHARE = (0.36, 0.24, 0.15, 0.12, 0.08, 0.05)
 _VILLAGE_RADIUS = 235.0
+_LARGEST_ORCHARD = 40e3
 
 
 def role(seed: int, east: int, north: int) -> str:
@@ -98,12 +99,11 @@ class _Maker:
             stand = [None, None, None, kinds.SPRUCE, kinds.ASH, kinds.OAK][int(rng.integers(6))]
             self.planting.patch(shape.buffer(2.5), Woody.FOREST, stand=stand, change=0.02)
             return kinds.FOREST_FLOOR
-        if self.role == "orchards" and chance < 0.34 and shape.area < 4e4:
-            if chance < 0.18:
-                return kinds.VINES
-            self.planting.orchard(shape, angle)
-            return kinds.ORCHARD_GRASS
-        if self.role == "village" and chance < 0.14:
+        vines = self.role == "orchards" and chance < 0.18
+        if vines and shape.area < _LARGEST_ORCHARD:
+            return kinds.VINES
+        fruit = {"orchards": 0.34, "village": 0.14}.get(self.role, 0.0)
+        if chance < fruit and shape.area < _LARGEST_ORCHARD:
             self.planting.orchard(shape, angle)
             return kinds.ORCHARD_GRASS
         if chance > 0.985:
@@ -179,8 +179,8 @@ class _Maker:
         rng, width = self.rng, self.rng.uniform(2.6, 3.6)
         self._strip(Layer.VERGE, line, kinds.MARGIN if rng.random() < 0.5 else kinds.VERGE, width + rng.uniform(2, 6))
         self._strip(Layer.TRACK, line, kinds.GRAVEL, width)
-        chance, points_normal = rng.random(), along(line, 10)
-        points, normal = points_normal
+        chance = rng.random()
+        points, normal = along(line, 10)
         if len(points) < 3:
             return
         if chance < 0.14:
@@ -236,6 +236,3 @@ def _thick(line: Points, width: float) -> Points:
     points, normal = along(line, 8)
     swell = width / 2 * (0.75 + 0.25 * np.sin(np.arange(len(points)) * 0.9)[:, np.newaxis])
     return np.vstack((points + normal * swell, (points - normal * swell)[::-1]))
-
-
-__all__ = ["PITCH", "area", "build_cell", "corner_mean", "role", "warp"]

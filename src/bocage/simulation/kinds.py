@@ -107,33 +107,44 @@ def _mineral(name: str, spectrum: Spectrum, height: float = 0.0) -> Ground:
     return Ground(name, 0, spectrum, spectrum, spectrum, _ALWAYS, height, patchiness=0.05)
 
 
+def _year(text: str) -> Phenology:
+    """Read a phenology from "day cover dry; day cover dry; ..."."""
+    rows = [part.split() for part in text.split(";")]
+    return tuple((int(day), float(cover), float(dry)) for day, cover, dry in rows)
+
+
+_MEADOW = _year("1 .7 .2; 95 .95 0; 165 1 .1; 185 .7 .5; 215 .95 .05; 280 .95 .05")
+_CEREAL = _year("1 .35 0; 95 .8 0; 130 .97 0; 170 .97 .15; 200 .95 1; 212 .9 1; 222 .45 1; 250 .1 .8; 290 .15 0")
+_MAIZE = _year("1 .02 .5; 135 .03 0; 165 .4 0; 190 .96 0; 245 .97 .1; 275 .85 .7; 290 .2 1")
+_RAPE = _year("1 .5 0; 95 .93 0; 150 .98 .05; 185 .95 .6; 200 .8 1; 215 .25 1; 255 .3 0; 300 .7 0")
+_BEET = _year("1 0 0; 115 .02 0; 150 .4 0; 175 .92 0; 255 .93 .1; 285 .3 .4")
+_PLOUGHED = _year("1 .03 0; 365 .06 0")
+_FALLOW = _year("1 .3 .4; 140 .6 .3; 230 .6 .8; 290 .5 .5")
+_VINES = _year("1 .05 0; 120 .2 0; 160 .75 0; 260 .8 .1; 300 .5 .9")
+_ROUGH = _year("1 .7 .8; 110 .8 .5; 150 .95 .1; 215 .9 .4; 280 .85 .6")
+_MARGIN = _year("1 .7 .4; 100 .9 .1; 200 .95 .15; 270 .9 .2")
+_BED = _year("1 .2 .3; 130 .4 0; 200 .7 .1; 270 .5 .3")
+_HUMUS: Spectrum = (0.066, 0.092, 0.113, 0.170)
+_LITTER: Spectrum = (0.050, 0.062, 0.074, 0.150)
+_DUST: Spectrum = (0.120, 0.145, 0.170, 0.240)
+
 GROUNDS: tuple[Ground, ...] = (
-    Ground(
-        "meadow", 0, _LUSH, _HAY, _SOIL, ((1, 0.7, 0.2), (95, 0.95, 0), (165, 1, 0.1), (185, 0.7, 0.5), (215, 0.95, 0.05), (280, 0.95, 0.05)), 0.4, 7, 0.05, 0.12
-    ),
-    Ground("pasture", 0, _GRASS, _HAY, _SOIL, _TURF, 0.15, 0, 0, 0.25),
-    Ground(
-        "winter cereal", 1110, _LUSH, _STRAW, _SOIL, ((1, 0.35, 0), (95, 0.8, 0), (130, 0.97, 0), (170, 0.97, 0.15), (200, 0.95, 1), (212, 0.9, 1), (222, 0.45, 1), (250, 0.1, 0.8), (290, 0.15, 0)), 0.9, 8, 0.05, 0.12
-    ),
-    Ground(
-        "maize", 1150, (0.027, 0.072, 0.033, 0.450), _STRAW, _SOIL, ((1, 0.02, 0.5), (135, 0.03, 0), (165, 0.4, 0), (190, 0.96, 0), (245, 0.97, 0.1), (275, 0.85, 0.7), (290, 0.2, 1)), 2.3, 6, 0.05, 0.08
-    ),
-    Ground(
-        "rapeseed", 1430, (0.036, 0.110, 0.070, 0.470), _STRAW, _SOIL, ((1, 0.5, 0), (95, 0.93, 0), (150, 0.98, 0.05), (185, 0.95, 0.6), (200, 0.8, 1), (215, 0.25, 1), (255, 0.3, 0), (300, 0.7, 0)), 1.3, 9, 0.04, 0.1
-    ),
-    Ground(
-        "beet and potato", 1320, (0.031, 0.085, 0.036, 0.500), _HAY, _SOIL, ((1, 0, 0), (115, 0.02, 0), (150, 0.4, 0), (175, 0.92, 0), (255, 0.93, 0.1), (285, 0.3, 0.4)), 0.5, 5, 0.07, 0.1
-    ),
-    Ground("ploughed", 3100, _GRASS, _HAY, (0.066, 0.092, 0.113, 0.170), ((1, 0.03, 0), (365, 0.06, 0)), 0.1, 6, 0.12, 0.25),
-    Ground("stubble and fallow", 3100, _GRASS, _STRAW, _SOIL, ((1, 0.3, 0.4), (140, 0.6, 0.3), (230, 0.6, 0.8), (290, 0.5, 0.5)), 0.3, 7, 0.05, 0.3),
-    Ground("vineyard", 2100, (0.034, 0.072, 0.042, 0.400), _HAY, _SOIL, ((1, 0.05, 0), (120, 0.2, 0), (160, 0.75, 0), (260, 0.8, 0.1), (300, 0.5, 0.9)), 1.7, 3, 0.9, 0.06),
-    Ground("orchard grass", 2310, _GRASS, _HAY, _SOIL, _TURF, 0.2, 0, 0, 0.15),
-    Ground("forest floor", 0, (0.030, 0.055, 0.034, 0.280), (0.05, 0.07, 0.08, 0.19), (0.05, 0.062, 0.074, 0.15), _TURF, 0.2, 0, 0, 0.25),
-    Ground("rough grass", 0, (0.036, 0.078, 0.050, 0.330), _HAY, _SOIL, ((1, 0.7, 0.8), (110, 0.8, 0.5), (150, 0.95, 0.1), (215, 0.9, 0.4), (280, 0.85, 0.6)), 0.5, 0, 0, 0.35),
-    Ground("lush margin", 0, _LUSH, _HAY, _SOIL, ((1, 0.7, 0.4), (100, 0.9, 0.1), (200, 0.95, 0.15), (270, 0.9, 0.2)), 0.7, 0, 0, 0.2),
-    Ground("verge", 0, (0.037, 0.080, 0.048, 0.360), _HAY, (0.12, 0.145, 0.17, 0.24), _TURF, 0.3, 0, 0, 0.25),
-    Ground("lawn", 0, (0.030, 0.084, 0.036, 0.440), _HAY, _SOIL, _TURF, 0.05, 0, 0, 0.2),
-    Ground("garden bed", 0, (0.030, 0.070, 0.040, 0.380), _HAY, _SOIL, ((1, 0.2, 0.3), (130, 0.4, 0), (200, 0.7, 0.1), (270, 0.5, 0.3)), 0.4, 3, 0.3, 0.3),
+    Ground("meadow", 0, _LUSH, _HAY, _SOIL, _MEADOW, 0.4, 7, 0.05, 0.12),
+    Ground("pasture", 0, _GRASS, _HAY, _SOIL, _TURF, 0.15, patchiness=0.25),
+    Ground("winter cereal", 1110, _LUSH, _STRAW, _SOIL, _CEREAL, 0.9, 8, 0.05, 0.12),
+    Ground("maize", 1150, (0.027, 0.072, 0.033, 0.450), _STRAW, _SOIL, _MAIZE, 2.3, 6, 0.05, 0.08),
+    Ground("rapeseed", 1430, (0.036, 0.110, 0.070, 0.470), _STRAW, _SOIL, _RAPE, 1.3, 9, 0.04, 0.1),
+    Ground("beet and potato", 1320, (0.031, 0.085, 0.036, 0.500), _HAY, _SOIL, _BEET, 0.5, 5, 0.07, 0.1),
+    Ground("ploughed", 3100, _GRASS, _HAY, _HUMUS, _PLOUGHED, 0.1, 6, 0.12, 0.25),
+    Ground("stubble and fallow", 3100, _GRASS, _STRAW, _SOIL, _FALLOW, 0.3, 7, 0.05, 0.3),
+    Ground("vineyard", 2100, (0.034, 0.072, 0.042, 0.400), _HAY, _SOIL, _VINES, 1.7, 3, 0.9, 0.06),
+    Ground("orchard grass", 2310, _GRASS, _HAY, _SOIL, _TURF, 0.2, patchiness=0.15),
+    Ground("forest floor", 0, (0.030, 0.055, 0.034, 0.280), _LITTER, _LITTER, _TURF, 0.2, patchiness=0.25),
+    Ground("rough grass", 0, (0.036, 0.078, 0.050, 0.330), _HAY, _SOIL, _ROUGH, 0.5, patchiness=0.35),
+    Ground("lush margin", 0, _LUSH, _HAY, _SOIL, _MARGIN, 0.7, patchiness=0.2),
+    Ground("verge", 0, (0.037, 0.080, 0.048, 0.360), _HAY, _DUST, _TURF, 0.3, patchiness=0.25),
+    Ground("lawn", 0, (0.030, 0.084, 0.036, 0.440), _HAY, _SOIL, _TURF, 0.05, patchiness=0.2),
+    Ground("garden bed", 0, (0.030, 0.070, 0.040, 0.380), _HAY, _SOIL, _BED, 0.4, 3, 0.3, 0.3),
     _mineral("asphalt", (0.088, 0.102, 0.112, 0.140)),
     _mineral("gravel", (0.135, 0.172, 0.205, 0.265)),
     _mineral("yard", (0.140, 0.158, 0.172, 0.205)),
@@ -142,7 +153,7 @@ GROUNDS: tuple[Ground, ...] = (
     _mineral("grey roof", (0.150, 0.160, 0.170, 0.190), 6.5),
     _mineral("dark roof", (0.058, 0.062, 0.068, 0.085), 7.0),
     _mineral("metal roof", (0.240, 0.255, 0.265, 0.285), 8.0),
-)  # fmt: skip
+)
 (
     MEADOW, PASTURE, CEREAL, MAIZE, RAPESEED, BEET, PLOUGHED, FALLOW, VINES, ORCHARD_GRASS, FOREST_FLOOR, ROUGH, MARGIN,
     VERGE, LAWN, BED, ASPHALT, GRAVEL, YARD, WATER, RED_ROOF, GREY_ROOF, DARK_ROOF, METAL_ROOF,
@@ -153,4 +164,4 @@ ROOFS = (RED_ROOF, GREY_ROOF, DARK_ROOF, METAL_ROOF)
 def at_day(phenology: Phenology, day: float | NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the share under leaves and the dry share of the leaves on a day of the year (or on many)."""
     days, cover, dry = (np.array(column, dtype=np.float64) for column in zip(*phenology, strict=True))
-    return np.interp(day, days, cover), np.interp(day, days, dry)
+    return np.asarray(np.interp(day, days, cover)), np.asarray(np.interp(day, days, dry))

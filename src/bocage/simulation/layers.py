@@ -61,7 +61,7 @@ def small_woody_features(truth: Truth) -> NDArray[np.uint8]:
     span = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * 5
     keep = (area >= 200) | (span >= 50)
     keep[0] = False
-    return keep[labels].astype(np.uint8)
+    return np.asarray(keep[labels], dtype=np.uint8)
 
 
 def canopy_height(truth: Truth, seed: int) -> NDArray[np.float32]:
@@ -74,7 +74,7 @@ def canopy_height(truth: Truth, seed: int) -> NDArray[np.float32]:
     top = truth.former_height
     smooth = cv2.GaussianBlur(top, (0, 0), 0.8)
     canopy = cv2.GaussianBlur((top > 0).astype(np.float32), (0, 0), 0.8)
-    error = 6.5 * noise_field(seed + 120, frame, 55.0) + 4.0 * noise_field(seed + 121, frame, 17.0)
+    error = 5.3 * noise_field(seed + 120, frame, 55.0) + 3.2 * noise_field(seed + 121, frame, 17.0)
     error += grain_field(seed + 122, frame)
     height = smooth * 1.12 + error * np.minimum(canopy * 1.2, 1)
     missed = (top < 4.5) & (noise_field(seed + 123, frame, 90.0) > 0.3)
@@ -82,7 +82,7 @@ def canopy_height(truth: Truth, seed: int) -> NDArray[np.float32]:
     ghosts = noise_field(seed + 124, frame, 24.0) * noise_field(seed + 125, frame, 210.0)
     height += np.where((canopy < 0.05) & (ghosts > 0.5), (ghosts - 0.5) * 14, 0)
     height[height < 1] = 0
-    return np.clip(height, 0, 60).astype(np.float32)
+    return np.asarray(np.clip(height, 0, 60), dtype=np.float32)
 
 
 def to_mercator(heights: NDArray[np.float32], frame: Raster) -> tuple[NDArray[np.uint8], Affine]:

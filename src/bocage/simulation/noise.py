@@ -68,7 +68,7 @@ def noise_at(seed: int, x: NDArray[np.float64], y: NDArray[np.float64], waveleng
 def displacement(
     seed: int, points: NDArray[np.float64], octaves: tuple[tuple[float, float], ...]
 ) -> NDArray[np.float64]:
-    """Return a smooth random vector (m) per (n, 2) point: the sum of octaves, each (wavelength, amplitude) in metres."""
+    """Return a smooth random vector (m) per (n, 2) point: a sum of octaves, each (wavelength, amplitude) in metres."""
     wavelength = np.array([octave[0] for octave in octaves])[:, np.newaxis]
     amplitude = np.array([octave[1] for octave in octaves])[:, np.newaxis]
     seeds = np.array([_scrambled(seed + 977 * k) for k in range(len(octaves))], dtype=np.uint64)[:, np.newaxis]

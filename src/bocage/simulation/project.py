@@ -1,4 +1,4 @@
-"""Writing a simulated project: scenes, reference layers, truth and a commented settings file, ready for ``bocage run``."""
+"""Writing a simulated project: scenes, reference layers, truth and settings, ready for ``bocage run``."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bocage.simulation import kinds
-from bocage.simulation.kinds import GROUNDS, SPECIES, Spectrum, at_day
 from bocage.simulation.extent import Raster
+from bocage.simulation.kinds import GROUNDS, SPECIES, Spectrum, at_day
 from bocage.simulation.landscape import Scenery, cover_height
 from bocage.simulation.noise import grain_field, noise_field
 
@@ -18,6 +18,8 @@ BAND_NAMES = ("blue", "green", "red", "nir")
 # Share of the light on flat ground that comes from the sky, per band: it is what remains in full shadow.
 _SKY = np.array([0.34, 0.26, 0.20, 0.13], dtype=np.float32)
 _TRAMLINE = 24.0
+# Brings the smoothed grain of the leaves back to a standard deviation of 1.
+_CLUMP_GAIN = 5.5
 
 type Image = NDArray[np.float32]
 
@@ -56,16 +58,16 @@ def texture(seed: int, scenery: Scenery) -> Texture:
     """Make the noise and row patterns of one raster."""
     raster = scenery.raster
     grain = grain_field(seed + 70, raster)
-    clumps = cv2.GaussianBlur(grain_field(seed + 71, raster), (0, 0), 0.9)
-    clumps *= np.float32(1 / max(float(clumps.std()), 1e-6))
+    clumps: Image = cv2.GaussianBlur(grain_field(seed + 71, raster) * _CLUMP_GAIN, (0, 0), 0.9)
     broad, mid = noise_field(seed + 72, raster, 75.0), noise_field(seed + 73, raster, 19.0)
     fine = noise_field(seed + 74, raster, 5.5)
-    patches = 0.55 * broad + 0.35 * mid + 0.3 * fine
-    soil = 0.6 * noise_field(seed + 75, raster, 160.0) + 0.35 * mid + 0.15 * grain
+    patches = np.asarray(0.55 * broad + 0.35 * mid + 0.3 * fine, dtype=np.float32)
+    soil = np.asarray(0.6 * noise_field(seed + 75, raster, 160.0) + 0.35 * mid + 0.15 * grain, dtype=np.float32)
     looks, surface = scenery.looks, scenery.surface
     rows, tramlines = _machine_passes(looks, surface, raster, mid)
-    relief = cv2.GaussianBlur(scenery.height + 0.5 * clumps * (scenery.height > 0), (0, 0), 0.7)
-    return Texture(patches, soil.astype(np.float32), grain, clumps, rows, tramlines, relief)
+    rough = np.where(scenery.height > 0, scenery.height + np.float32(0.5) * clumps, np.float32(0))
+    relief: Image = cv2.GaussianBlur(rough, (0, 0), 0.7)
+    return Texture(patches, soil, grain, clumps, rows, tramlines, relief)
 
 
 def _machine_passes(
@@ -74,24 +76,21 @@ def _machine_passes(
     """Return the row pattern (-1..1, 0 without rows) and where the tramlines of sown crops run."""
     covers = looks["ground"]
     period = np.array([ground.rows for ground in GROUNDS])[covers]
-    # Counted from a whole kilometre, so that the phase has enough digits and is the same in every raster.
-    table = np.zeros((len(looks), 4), dtype=np.float32)
-    table[:, 0], table[:, 1] = -np.sin(looks["angle"]), np.cos(looks["angle"])
-    table[:, 2] = np.where(period > 0, 2 * np.pi / np.maximum(period, 1), 0)
-    table[:, 3] = np.isin(covers, (kinds.CEREAL, kinds.RAPESEED, kinds.BEET))
-    x, y = np.mod(raster.x, _CYCLE).astype(np.float32), np.mod(raster.y, _CYCLE).astype(np.float32)
+    table = np.zeros((4, len(looks)))
+    table[0], table[1] = -np.sin(looks["angle"]), np.cos(looks["angle"])
+    table[2] = np.where(period > 0, 2 * np.pi / np.maximum(period, 1), 0)
+    table[3] = np.isin(covers, (kinds.CEREAL, kinds.RAPESEED, kinds.BEET))
+    x, y = raster.x, raster.y
     rows, tramlines = np.empty(surface.shape, dtype=np.float32), np.empty(surface.shape, dtype=bool)
     for first in range(0, surface.shape[0], _STRIP):
         strip = slice(first, first + _STRIP)
-        look = table[surface[strip]]
-        across = look[..., 0] * x + look[..., 1] * y[strip, np.newaxis]
-        rows[strip] = np.cos(across * look[..., 2] + 1.2 * bend[strip]) * (look[..., 2] > 0)
-        track = np.mod(across, np.float32(_TRAMLINE))
-        tramlines[strip] = (look[..., 3] > 0) & ((track < 1.0) | ((track > 2.3) & (track < 3.3)))
+        look = table[:, surface[strip]]
+        across = look[0] * x + look[1] * y[strip, np.newaxis]
+        phase = np.mod(across * look[2], 2 * np.pi).astype(np.float32)
+        rows[strip] = np.cos(phase + np.float32(1.2) * bend[strip]) * (look[2] > 0)
+        track = np.mod(across, _TRAMLINE)
+        tramlines[strip] = (look[3] > 0) & ((track < 1.0) | ((track > 2.3) & (track < 3.3)))
     return rows, tramlines
-
-
-_CYCLE = 8000.0
 
 
 def reflect(scenery: Scenery, texture: Texture, day: int, sun: Sun) -> Image:
@@ -137,20 +136,20 @@ def _ground(scenery: Scenery, texture: Texture, day: int) -> tuple[Image, Image]
         plants[flowering] = np.array([0.045, 0.185, 0.165, 0.47])
     full = cover_height()[covers]
     grown = np.where(np.isin(covers, kinds.ROOFS), full, full * np.clip(leafy, 0, 1) ** 1.5)
-    table = np.zeros((len(looks), len(_COLUMNS)), dtype=np.float32)
-    table[:, :4], table[:, 4:8] = bare, plants
-    table[:, 8], table[:, 9] = leafy, grown
+    table = np.zeros((len(_COLUMNS), len(looks)), dtype=np.float32)
+    table[:4], table[4:8] = bare.T, plants.T
+    table[8], table[9] = leafy, grown
     contrast = np.array([ground.contrast for ground in GROUNDS])[covers]
     patchiness = np.array([ground.patchiness for ground in GROUNDS])[covers]
-    table[:, 10], table[:, 11] = contrast * np.minimum(leafy * 2, 1), contrast * 0.8
-    table[:, 12] = patchiness * np.where(leafy > 0.03, 1.0, 0.2)
-    table[:, 13], table[:, 14] = patchiness > 0.07, covers == kinds.VINES
+    table[10], table[11] = contrast * np.minimum(leafy * 2, 1), contrast * 0.8
+    table[12] = patchiness * np.where(leafy > 0.03, 1.0, 0.2)
+    table[13], table[14] = patchiness > 0.07, covers == kinds.VINES
     image = np.empty((4, *surface.shape), dtype=np.float32)
     height = np.empty(surface.shape, dtype=np.float32)
     # Strips of a few rows stay in the processor's cache, which makes this several times faster.
     for first in range(0, surface.shape[0], _STRIP):
         rows = slice(first, first + _STRIP)
-        _mix(table[surface[rows]], texture.rows_of(rows), image[:, rows], height[rows])
+        _mix(table[:, surface[rows]], texture.rows_of(rows), image[:, rows], height[rows])
     return image, height
 
 
@@ -162,20 +161,20 @@ _COLUMNS = (
 
 
 def _mix(look: Image, texture: Texture, image: Image, height: Image) -> None:
-    """Mix soil and plants on some rows, in place; the last axis of ``look`` holds ``_COLUMNS``."""
-    leafy = look[..., 8]
-    share = leafy + look[..., 12] * texture.patches + look[..., 10] * texture.rows - 0.3 * leafy * texture.tramlines
+    """Mix soil and plants on some rows, in place; the first axis of ``look`` holds ``_COLUMNS``."""
+    leafy = look[8]
+    share = leafy + look[12] * texture.patches + look[10] * texture.rows - 0.3 * leafy * texture.tramlines
     np.clip(share, 0, 1, out=share)
-    ridges = 1 + 0.22 * texture.soil + look[..., 11] * texture.rows * (1 - leafy)
+    ridges = 1 + 0.22 * texture.soil + look[11] * texture.rows * (1 - leafy)
     speckle = 1 + 0.06 * texture.grain + 0.045 * texture.clumps
-    patchy = look[..., 13] * texture.patches
+    patchy = look[13] * texture.patches
     visible = speckle * (1 - 0.08 * patchy)
     infrared = speckle * (1 + 0.1 * patchy)
     for band in range(4):
-        low = look[..., band] * ridges
-        high = look[..., 4 + band] * (infrared if band == 3 else visible)
+        low = look[band] * ridges
+        high = look[4 + band] * (infrared if band == 3 else visible)
         image[band] = low + (high - low) * share
-    height[:] = look[..., 9] * np.where((look[..., 14] > 0) & (share < 0.55), np.float32(0), np.float32(1))
+    height[:] = look[9] * np.where((look[14] > 0) & (share < 0.55), np.float32(0), np.float32(1))
 
 
 def _crowns(image: Image, scenery: Scenery, texture: Texture, day: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -71,7 +72,11 @@ class Delivery:
         share = 0.0
         if clouds is not None:
             share = 100 * clouds.intersection(take.footprint).area / take.footprint.area
-            outline = {"type": "Feature", "properties": {"kind": "cloud or shadow"}, "geometry": mapping(_geographic(clouds))}
+            outline = {
+                "type": "Feature",
+                "properties": {"kind": "cloud or shadow"},
+                "geometry": mapping(_geographic(clouds)),
+            }
             write_json(folder / f"{take.id}_clouds.geojson", {"type": "FeatureCollection", "features": [outline]})
         write_json(folder / f"{take.id}.json", _item(take, path, share, cloudy=clouds is not None))
         return path
@@ -95,7 +100,7 @@ def inside(footprint: Polygon, raster: Raster) -> NDArray[np.uint8]:
     result = np.ones(raster.shape, dtype=np.uint8)
     # The footprint is convex: a pixel is inside when it lies on the same side of every edge.
     turn = 1 if footprint.exterior.is_ccw else -1
-    for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(points):
         result &= (turn * ((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) <= 1e-6).astype(np.uint8)
     return result
 

@@ -69,7 +69,9 @@ class Cloud:
         """Return the share of direct light that the cloud takes from the ground; its shadow lies away from the sun."""
         east, down = sun.direction()
         length = self.base / np.tan(np.radians(sun.elevation))
-        seen = Raster(raster.left + east * length, raster.top - down * length, raster.rows, raster.columns, raster.pixel)
+        seen = Raster(
+            raster.left + east * length, raster.top - down * length, raster.rows, raster.columns, raster.pixel
+        )
         return self.cover(seed, seen)
 
 

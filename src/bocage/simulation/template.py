@@ -67,6 +67,7 @@ validate_every = 50
 [[training.runs]]
 name = "unet-resnet50"
 backbone = "resnet50"
+pretrained = false   # no ImageNet weights of it come with the program
 steps = 60
 batch_size = 4
 crop = 128

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -103,7 +103,7 @@ class Truth:
         circle inside it), ``woody`` (false for vineyards) and ``geometry``.
         """
         numbers = self.objects.copy()
-        vines, count = ndimage.label(self.types == Woody.VINEYARD)
+        vines, _ = ndimage.label(self.types == Woody.VINEYARD)
         first = int(numbers.max()) + 1
         numbers[vines > 0] = vines[vines > 0] + first
         parts: dict[int, list[BaseGeometry]] = {}
@@ -141,7 +141,7 @@ class Truth:
             self.features(landscape).to_file(temporary, driver="GPKG", layer="objects")
 
 
-def _blocks(array: NDArray[np.generic], edge: int) -> NDArray[np.generic]:
+def _blocks(array: NDArray[Any], edge: int) -> NDArray[Any]:
     """Return (rows / edge, columns / edge, edge * edge) values of square groups of pixels."""
     rows, columns = array.shape[0] // edge, array.shape[1] // edge
     return array.reshape(rows, edge, columns, edge).swapaxes(1, 2).reshape(rows, columns, edge * edge)

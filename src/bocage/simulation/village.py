@@ -39,7 +39,12 @@ def _plot(seed: int, quad: Points, planting: Planting) -> list[Surface]:
         surfaces += house(place, angle + rng.normal(0, 0.05), rng.uniform(9, 14), rng.uniform(7.5, 10), rng)
         drive = np.array([place, warp(seed, (quad[:1] + quad[1:2]) / 2)[0]])
         surfaces.append(
-            Surface(Layer.YARD, drive, look(int(rng.choice([kinds.YARD, kinds.ASPHALT, kinds.GRAVEL])), rng), rng.uniform(2, 3.6))
+            Surface(
+                Layer.YARD,
+                drive,
+                look(int(rng.choice([kinds.YARD, kinds.ASPHALT, kinds.GRAVEL])), rng),
+                rng.uniform(2, 3.6),
+            )
         )
         if rng.random() < 0.3:
             corner = quad[2] + (quad[0] - quad[2]) * 0.2

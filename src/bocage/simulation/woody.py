@@ -112,7 +112,11 @@ class Planting:
         """Plant trees along a line at each of the offsets (m, to the left); two offsets make a double tree line."""
         rng = self.rng
         item = self.begin(Woody.TREE_LINE if len(offsets) == 1 else Woody.DOUBLE_TREE_LINE)
-        kind = int(rng.choice([kinds.OAK, kinds.ASH, kinds.ASH, kinds.WILLOW, kinds.SPRUCE])) if species is None else species
+        kind = (
+            int(rng.choice([kinds.OAK, kinds.ASH, kinds.ASH, kinds.WILLOW, kinds.SPRUCE]))
+            if species is None
+            else species
+        )
         radius = rng.uniform(2.6, 4.6) * (0.75 if kind == kinds.SPRUCE else 1)
         spacing = radius * rng.uniform(1.35, 2.5)
         height = radius * rng.uniform(2.8, 4.0)

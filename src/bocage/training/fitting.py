@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
 from bocage.models.ndvi import NdviThreshold
-from bocage.models.network import build_network
+from bocage.models.network import UNet, build_network
 from bocage.models.package import ModelDescription, load_model, save_package
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
@@ -135,7 +135,7 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         network = build_network(run.backbone, run.pretrained)
-        fit = _fit(SegmentationTask(network, run), stores, folder, digest)
+        fit = _fit(network, run, stores, folder, digest)
     network.load_state_dict(load_file(folder / _WORKING / BEST))
     segmenter = TorchSegmenter(network, bands=BANDS, resolution=project.grid.resolution, digest=digest)
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
@@ -184,19 +184,20 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
     return figures_of_run
 
 
-def _fit(task: SegmentationTask, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
+def _fit(network: UNet, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
     """Train to the end, from where an earlier session with the same inputs stopped."""
-    run, working = task.run, folder / _WORKING
-    state = _state(working, digest)
+    working = folder / _WORKING
+    state = _resume(working, digest)
+    task = SegmentationTask(network, run, state and state["task"])
     on_gpu = torch.cuda.is_available()
     workers = min(8, max((os.cpu_count() or 1) - 1, 0)) if on_gpu else 0
     with bar(f"{run.name}: training steps", run.steps) as advance, _quiet():
-        journal = Journal(folder, stores["validation"], advance)
+        journal = Journal(folder, stores["validation"], advance, state and state["journal"])
         trainer = lightning.Trainer(
             accelerator="gpu" if on_gpu else "cpu",
             devices=1,
             precision="bf16-mixed" if on_gpu else "32-true",
-            max_steps=run.steps,
+            max_steps=run.steps - task.first,
             max_epochs=-1,
             gradient_clip_val=1.0,
             reload_dataloaders_every_n_epochs=1,
@@ -212,7 +213,7 @@ def _fit(task: SegmentationTask, stores: Mapping[str, ChipStore], folder: Path, 
             plugins=[LightningEnvironment()],
         )
         try:
-            trainer.fit(task, CropModule(stores["train"], run, workers), ckpt_path=state, weights_only=True)
+            trainer.fit(task, CropModule(stores["train"], task, workers))
         except SystemExit as error:
             if not journal.interrupted:
                 raise
@@ -222,21 +223,17 @@ def _fit(task: SegmentationTask, stores: Mapping[str, ChipStore], folder: Path, 
     return _Fit(journal.best_iou, journal.best_step, journal.seconds)
 
 
-def _state(working: Path, digest: str) -> Path | None:
+def _resume(working: Path, digest: str) -> dict[str, Any] | None:
     """Return the state to resume from, or None after clearing what other inputs left behind."""
-    note = working / "inputs.json"
-    path = working / STATE
-    if note.is_file() and path.is_file() and (working / BEST).is_file() and _holds(note, digest):
-        _log.info("%s: resuming from the last validation", working.parent.name)
-        return path
+    note, path = working / "inputs.json", working / STATE
+    if note.is_file() and path.is_file() and (working / BEST).is_file():
+        if json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
+            return state
     shutil.rmtree(working, ignore_errors=True)
     write_json(note, {"digest": digest})
     return None
-
-
-def _holds(note: Path, digest: str) -> bool:
-    content: Any = json.loads(note.read_text(encoding="utf-8"))
-    return bool(content["digest"] == digest)
 
 
 def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:

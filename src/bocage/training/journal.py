@@ -6,15 +6,16 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from bocage.files import whole_file, write_bytes, write_text
+from bocage.files import write_bytes, write_text
 from bocage.models.segmenter import TorchSegmenter
 from bocage.scenes.bands import BANDS
 from bocage.training.chips import ChipStore
@@ -35,18 +36,27 @@ class Journal(lightning.Callback):
         Of the run; state and best weights lie in ``training/`` below it.
     advance
         Called with the number of steps done.
+    state
+        What an earlier session wrote of its journal, or None to begin.
     """
 
-    def __init__(self, folder: Path, validation: ChipStore, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        validation: ChipStore,
+        advance: Callable[[int], None],
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
         self._folder = folder
         self._validation = validation
         self._advance = advance
         self._losses: list[float] = []
-        self._resumed = 0.0
-        self._started = 0.0
-        self.rows: list[dict[str, float]] = []
-        self.best_iou = -1.0
-        self.best_step = 0
+        state = state or {"rows": [], "best_iou": -1.0, "best_step": 0, "seconds": 0.0}
+        self.rows: list[dict[str, float]] = list(state["rows"])
+        self.best_iou: float = state["best_iou"]
+        self.best_step: int = state["best_step"]
+        self._resumed: float = state["seconds"]
+        self._started = time.monotonic()
         self.interrupted = False
 
     @property
@@ -54,8 +64,7 @@ class Journal(lightning.Callback):
         """Time spent in training and validation, over all sessions of the run."""
         return self._resumed + time.monotonic() - self._started
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run has to know, as plain numbers."""
+    def _state(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
             "best_iou": self.best_iou,
@@ -63,54 +72,47 @@ class Journal(lightning.Callback):
             "seconds": self.seconds,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up what :meth:`state_dict` returned."""
-        self.rows = list(state_dict["rows"])
-        self.best_iou, self.best_step = state_dict["best_iou"], state_dict["best_step"]
-        self._resumed = state_dict["seconds"]
-
-    def on_train_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+    def on_train_start(self, _trainer: Any, task: Any) -> None:
         """Show what an earlier session has done."""
         self._started = time.monotonic()
-        self._advance(trainer.global_step)
+        self._advance(task.first)
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, _task: Any, outputs: Any, *_: Any) -> None:
+    def on_train_batch_end(self, _trainer: Any, task: Any, outputs: Any, *_: Any) -> None:
         """Count the step and write down the mean loss now and then."""
         loss: Tensor = outputs["loss"]
         self._losses.append(loss.item())
         self._advance(1)
-        if trainer.global_step % _LOG_EVERY == 0:
-            self.rows.append(self._row(trainer))
+        if task.step % _LOG_EVERY == 0:
+            self.rows.append(self._row(task))
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+    def on_train_epoch_end(self, _trainer: Any, task: Any) -> None:
         """Validate the average, keep it if it is the best so far, and write log and state."""
-        assert isinstance(pl_module, SegmentationTask)
-        segmenter = TorchSegmenter(pl_module.average, bands=BANDS, resolution=0.0, digest="")
+        assert isinstance(task, SegmentationTask)
+        segmenter = TorchSegmenter(task.average, bands=BANDS, resolution=0.0, digest="")
         scores = total(evaluate(segmenter, self._validation)).scores()
         if self._losses:
-            self.rows.append(self._row(trainer))
+            self.rows.append(self._row(task))
         self.rows[-1] |= {name: value for name, value in scores.items() if name in _COLUMNS and value is not None}
         iou = scores["iou"] or 0.0
         training = self._folder / "training"
         if iou > self.best_iou:
-            self.best_iou, self.best_step = iou, trainer.global_step
-            tensors = {
-                name: value.detach().cpu().contiguous() for name, value in pl_module.average.state_dict().items()
-            }
+            self.best_iou, self.best_step = iou, task.step
+            tensors = {name: value.detach().cpu().contiguous() for name, value in task.average.state_dict().items()}
             write_bytes(training / BEST, save(tensors))
         write_text(self._folder / LOG, self._table())
-        with whole_file(training / STATE) as temporary:
-            trainer.save_checkpoint(temporary)
+        content = io.BytesIO()
+        torch.save({"task": task.resume_state(), "journal": self._state()}, content)
+        write_bytes(training / STATE, content.getbuffer())
 
     def on_exception(self, _trainer: Any, _task: Any, exception: BaseException) -> None:
         """Remember an interrupt, which Lightning turns into an exit."""
         self.interrupted = isinstance(exception, KeyboardInterrupt)
 
-    def _row(self, trainer: lightning.Trainer) -> dict[str, float]:
+    def _row(self, task: SegmentationTask) -> dict[str, float]:
         loss = math.fsum(self._losses) / len(self._losses)
         self._losses.clear()
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        return {"step": trainer.global_step, "loss": round(loss, 6), "learning_rate": float(rate)}
+        rate = task.trainer.optimizers[0].param_groups[0]["lr"]
+        return {"step": task.step, "loss": round(loss, 6), "learning_rate": float(rate)}
 
     def _table(self) -> str:
         text = io.StringIO()

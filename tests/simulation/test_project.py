@@ -1,0 +1,112 @@
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from bocage.errors import GridError
+from bocage.files import digest_file
+from bocage.project import Project
+from bocage.scenes import Catalogue, catalogue_scenes
+from bocage.simulation import simulate
+
+_HIGHEST_NDVI_IOU = 0.55
+
+
+def test_the_project_opens_and_its_scenes_are_recognised(project_folder: Path) -> None:
+    project = Project.open(project_folder)
+    outcome = catalogue_scenes(project)
+    assert outcome.refused == ()
+    scenes = Catalogue.open(project.scenes_file, project.grid).scenes
+    assert sorted(scene.sensor for scene in scenes) == ["GEOSAT2", "PHR", "PHR", "SPOT", "SPOT", "WV2"]
+    assert {scene.bands for scene in scenes} == {
+        ("red", "green", "blue", "nir"),
+        ("blue", "green", "red", "nir"),
+        ("nir", "red", "green", "blue"),
+    }
+    assert {scene.gsd for scene in scenes} == {2.0, 4.0}
+    assert {run.backbone for run in project.settings.training.runs} == {"efficientnet_lite0", "resnet50"}
+    for layer in project.settings.reference.layers:
+        assert all(path.is_file() for pattern in layer.paths for path in project.paths(pattern))
+
+
+def test_scenes_have_tilted_edges_of_nodata_and_hidden_band_orders(project_folder: Path) -> None:
+    described = {}
+    for path in sorted((project_folder / "scenes").glob("*.tif")):
+        with rasterio.open(path) as file:
+            image = file.read()
+            assert file.dtypes == ("uint16",) * 4
+            assert file.nodata == 0
+            described[path.stem] = any(file.descriptions)
+        assert 0.03 < (image[0] == 0).mean() < 0.6
+        assert ((image == 0).all(axis=0) == (image == 0).any(axis=0)).all()
+    assert sorted(described.values()) == [False, False, True, True, True, True]
+
+
+def test_the_clouded_scene_says_so(project_folder: Path) -> None:
+    items = [json.loads(path.read_text()) for path in sorted((project_folder / "scenes").glob("*.json"))]
+    covers = [item["properties"]["eo:cloud_cover"] for item in items]
+    assert sorted(cover > 0 for cover in covers) == [False] * 5 + [True]
+    clouded = items[int(np.argmax(covers))]
+    assert (project_folder / "scenes" / clouded["assets"]["cloud-mask"]["href"]).is_file()
+
+
+def test_the_same_seed_writes_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
+    began = time.process_time()
+    first = simulate(tmp_path / "a", size=400)
+    took = time.process_time() - began
+    again, other = simulate(tmp_path / "b", size=400), simulate(tmp_path / "c", size=400, seed=5)
+    names = sorted(str(path.relative_to(first)) for path in first.rglob("*") if path.suffix in {".tif", ".json"})
+    assert len(names) == 6 + 6 + 4 + 3
+    for name in names:
+        assert digest_file(first / name) == digest_file(again / name), name
+    scene = next(name for name in names if name.startswith("scenes/PHR1A") and name.endswith(".tif"))
+    assert digest_file(first / scene) != digest_file(other / scene)
+    assert took < 20
+
+
+def test_fewer_families_fly_the_same_takes(tmp_path: Path) -> None:
+    folder = simulate(tmp_path, size=400, families=("WV2",))
+    items = [json.loads(path.read_text()) for path in (folder / "scenes").glob("*.json")]
+    assert [item["properties"]["bocage:sensor"] for item in items] == ["WV2"] * 6
+
+
+@pytest.mark.parametrize("size", [300, 1010, -40])
+def test_a_size_that_does_not_fit_is_refused(tmp_path: Path, size: float) -> None:
+    with pytest.raises(GridError, match="size"):
+        simulate(tmp_path, size=size)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_threshold_of_ndvi_does_not_find_the_trees(project_folder: Path) -> None:
+    with rasterio.open(project_folder / "truth" / "woody.tif") as truth:
+        woody = truth.read(1) == 1
+        frame = {"crs": truth.crs, "transform": truth.transform, "width": truth.width, "height": truth.height}
+    total = np.zeros((2, 256))
+    for path in sorted((project_folder / "scenes").glob("*.tif")):
+        bands = [band["name"] for band in json.loads(path.with_suffix(".json").read_text())["assets"]["data"]["bands"]]
+        with rasterio.open(path) as file, WarpedVRT(file, **frame, resampling=Resampling.bilinear, nodata=0) as lattice:
+            image = lattice.read().astype(float)
+        valid = (image > 0).all(axis=0)
+        red, nir = (_stretched(image[bands.index(name)], valid) for name in ("red", "nir"))
+        index = np.clip(((nir - red) / (nir + red) + 1) * 128, 0, 255).astype(int)[valid]
+        counts = np.stack([np.bincount(index[woody[valid] == state], minlength=256) for state in (False, True)])
+        total += counts
+        print(f"NDVI threshold on {path.stem}: best IoU {_best_iou(counts):.3f}")
+    pooled = _best_iou(total)
+    print(f"NDVI threshold on all scenes: best IoU {pooled:.3f}, woody share {woody.mean():.3f}")
+    assert pooled <= _HIGHEST_NDVI_IOU
+
+
+def _stretched(band: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(band[valid], (0.5, 99.5))
+    return np.asarray(np.clip((band - low) / (high - low), 0, 1) * 254 + 1)
+
+
+def _best_iou(counts: np.ndarray) -> float:
+    above = counts[:, ::-1].cumsum(axis=1)
+    return float((above[1] / (counts[1].sum() + above[0])).max())
