@@ -33,14 +33,14 @@ def measure(folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - clock
     stages = {stage["stage"]: stage for stage in json.loads(done.stdout)["stages"]}
     accuracy = json.loads((folder / "accuracy" / "accuracy.json").read_text(encoding="utf-8"))
-    iou = float(accuracy["exhaustive"]["iou"])
+    iou = float(accuracy["exhaustive"]["all"]["iou"])
     return {
         "limit_ratio": round(max(seconds / SECONDS, IOU / iou), 3),
         "iou": iou,
         "limit_iou": IOU,
         "seconds": round(seconds, 1),
         "limit_seconds": SECONDS,
-        "iou_per_scene": {scene["scene_id"]: scene["iou"] for scene in accuracy["scenes"]},
+        "iou_per_scene": {scene["scene_id"]: scene["iou"] for scene in accuracy["exhaustive"]["scenes"]},
         "stage_seconds": {name: stage["seconds"] for name, stage in stages.items()},
     }
 

@@ -1,9 +1,10 @@
 import numpy as np
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bocage.simulation import Landscape, Raster
-from bocage.simulation.farmland import build_cell, role
+from bocage.simulation.farmland import build_cell, cell_box, role
 from bocage.simulation.kinds import Woody
 from bocage.simulation.stream import reaches
 
@@ -40,6 +41,7 @@ def test_every_nine_blocks_hold_each_role() -> None:
     for east, north in ((4317, 3018), (0, 0), (-3, -9)):
         roles = {role(7, east + dx, north + dy) for dx in range(3) for dy in range(3)}
         assert roles == {"village", "forest", "orchards", "wooded", "bocage", "open"}
+        assert role(7, east - east % 3 + 1, north - north % 3 + 1) == "bocage"
 
 
 def test_numbers_of_objects_find_their_object() -> None:
@@ -66,3 +68,16 @@ def test_some_hedges_are_newer_than_2018_and_some_are_gone() -> None:
     gone = sum(item.before and not item.now for item in hedges)
     assert 0 < new < 0.15 * len(hedges)
     assert 0 < gone < 0.15 * len(hedges)
+
+
+def test_a_block_stays_inside_its_box() -> None:
+    for east, north in ((4317, 3018), (4318, 3019), (4319, 3020), (4321, 3019), (4320, 3021)):
+        cell, box = build_cell(0, east, north), cell_box(0, east, north)
+        reach = cell.crowns["radius"] * 1.25
+        assert float((cell.crowns["x"] - reach).min()) >= box[0]
+        assert float((cell.crowns["y"] - reach).min()) >= box[1]
+        assert float((cell.crowns["x"] + reach).max()) <= box[2]
+        assert float((cell.crowns["y"] + reach).max()) <= box[3]
+        for surface in cell.surfaces:
+            held = shapely.box(*box).contains(shapely.box(*surface.box))
+            assert held, surface.layer

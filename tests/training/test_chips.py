@@ -72,6 +72,19 @@ def test_crops_are_numbered(project: Project) -> None:
     assert not np.array_equal(all_[0][0], all_[1][0])
 
 
+def test_crops_lie_where_something_is_decided(tmp_path: Path) -> None:
+    project = build(tmp_path, (short_run(),))
+    samples = Samples.read(project)
+    for name, window in zip(samples.table["sample_id"], samples.windows(), strict=True):
+        label = np.full((EDGE, EDGE), 255, np.uint8)
+        label[80:, 70:], label[80:, 80:] = 0, 1
+        write_cog(chip_paths(project, name)[1], label, grid=project.grid, window=window, nodata=255)
+    chip = survey(project)["train"][0]
+    assert chip.decided.sum() == chip.tree + chip.other == 16 * 26
+    crops = Crops(ChipStore([chip]), edge=64, seed=0, strength=0.0, first=0, count=30)
+    assert all((crops[index][2] != 255).sum() > 100 for index in range(30))
+
+
 def test_a_crop_larger_than_the_chip_is_padded_with_ignored_pixels(project: Project) -> None:
     image, valid, label = Crops(ChipStore(survey(project)["train"]), edge=128, seed=0, strength=1.0, first=0, count=1)[
         0

@@ -112,9 +112,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert figures["runs"]["slf"]["best_step"] == trained[1]["runs"]["slf"]["best_step"]
 
 
-def test_a_state_of_other_inputs_is_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = build(tmp_path, (short_run(),))
-
+def _stop_before_the_package(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> None:
         raise MemoryError("killed")
 
@@ -123,9 +121,32 @@ def test_a_state_of_other_inputs_is_not_taken_up(tmp_path: Path, monkeypatch: py
         with pytest.raises(MemoryError):
             train_models(project)
     assert (project.models_folder / "slf" / "training" / "state.ckpt").is_file()
-    other = short_run(seed=1, steps=2)
-    figures = train_models(project, [other]).figures
+
+
+def test_a_run_killed_after_its_last_step_only_packs(
+    tmp_path: Path, trained: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = build(tmp_path, (short_run(),))
+    _stop_before_the_package(project, monkeypatch)
+    monkeypatch.setattr(Journal, "on_train_batch_end", lambda *_: pytest.fail("it was trained again"))
+    train_models(project)
+    _assert_same(_weights(project), _weights(trained[0]))
+
+
+def test_a_state_of_other_inputs_is_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = build(tmp_path, (short_run(),))
+    _stop_before_the_package(project, monkeypatch)
+    figures = train_models(project, [short_run(seed=1, steps=2)]).figures
     assert figures["runs"]["slf"]["best_step"] == 2
+
+
+def test_a_damaged_state_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = build(tmp_path, (short_run(steps=2),))
+    _stop_before_the_package(project, monkeypatch)
+    path = project.models_folder / "slf" / "training" / "state.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"state\.ckpt cannot be read"):
+        train_models(project)
 
 
 def test_an_interrupt_stays_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,11 @@ from bocage.simulation import kinds, stream, village
 from bocage.simulation.cell import Cell, Layer, Surface, look
 from bocage.simulation.kinds import Woody
 from bocage.simulation.noise import generator, noise_at
-from bocage.simulation.parcels import Border, Points, block, corner, ring, split
+from bocage.simulation.parcels import PITCH, Border, Points, block, corner, ring, split
 from bocage.simulation.woody import Planting, along, blob
 
-_ROLES = ("village", "forest", "orchards", "wooded", "bocage", "bocage", "bocage", "open", "open")
+_ROLES = ("village", "forest", "orchards", "wooded", "bocage", "bocage", "open", "open")
+_MIDDLE = 4
 _TARGET = {
     "village": 16e3,
     "forest": 68e3,
@@ -28,12 +29,27 @@ _ARABLE = (kinds.CEREAL, kinds.MAIZE, kinds.RAPESEED, kinds.BEET, kinds.PLOUGHED
 _ARABLE_SHARE = (0.36, 0.24, 0.15, 0.12, 0.08, 0.05)
 _VILLAGE_RADIUS = 235.0
 _LARGEST_ORCHARD = 40e3
+# Yards, valleys, fraying woods and crowns reach this far beyond the outline of their block, in metres.
+_OVERHANG = 60.0
 
 
 def role(seed: int, east: int, north: int) -> str:
-    """Return what a block is mainly made of; every 3 x 3 blocks hold each role."""
+    """Return what a block is mainly made of; every 3 x 3 blocks hold each role, with bocage in the middle."""
+    place = (east % 3) + 3 * (north % 3)
+    if place == _MIDDLE:
+        return "bocage"
     order = generator(seed, 5, east // 3, north // 3).permutation(len(_ROLES))
-    return _ROLES[order[(east % 3) + 3 * (north % 3)]]
+    return _ROLES[order[place - (place > _MIDDLE)]]
+
+
+@lru_cache(maxsize=4096)
+def cell_box(seed: int, east: int, north: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top (m) of all that a block can hold, without making it."""
+    outline = ring(seed, block(seed, east, north))
+    # The streams of a block stay in its square, which is not warped.
+    low = np.minimum(outline.min(axis=0), (east * PITCH, north * PITCH)) - _OVERHANG
+    high = np.maximum(outline.max(axis=0), ((east + 1) * PITCH, (north + 1) * PITCH)) + _OVERHANG
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 @lru_cache(maxsize=512)
@@ -81,7 +97,8 @@ class _Maker:
         if self.role == "village" and away < _VILLAGE_RADIUS:
             self.surfaces += village.plots(self.seed, quad, self.planting)
             return
-        sides = np.hypot(*(np.roll(quad, -1, axis=0) - quad).T)
+        edges = quad[[1, 2, 3, 0]] - quad
+        sides = np.hypot(edges[:, 0], edges[:, 1])
         edge = quad[1] - quad[0] if sides[0] + sides[2] > sides[1] + sides[3] else quad[2] - quad[1]
         angle = float(np.arctan2(edge[1], edge[0]))
         outline = ring(self.seed, quad)
@@ -137,7 +154,7 @@ class _Maker:
             self.surfaces.append(Surface(Layer.WATER, pond, look(kinds.WATER, rng)))
         count = int(rng.poisson(0.25 if arable else 1.5 if pasture else 0.5))
         spots = np.array([spot() for _ in range(count)]).reshape(-1, 2)
-        self.planting.trees(spots, Woody.LONE_TREE, radius=(2.5, 6.5))
+        self.planting.trees(spots, Woody.LONE_TREE, radius=(2.8, 7.0))
         if rng.random() < 0.035:
             self.surfaces += village.farmstead(np.array(inner.representative_point().coords[0]), self.planting)
 

@@ -16,7 +16,7 @@ from bocage.simulation import kinds
 from bocage.simulation.cell import SURFACE, Cell, Surface
 from bocage.simulation.crowns import stamp
 from bocage.simulation.extent import Raster
-from bocage.simulation.farmland import build_cell
+from bocage.simulation.farmland import build_cell, cell_box
 from bocage.simulation.kinds import GROUNDS, Woody
 from bocage.simulation.parcels import PITCH, Points, reach
 from bocage.simulation.woody import CROWN, LARGEST_RADIUS, Crowns, WoodyObject
@@ -103,7 +103,8 @@ class Landscape:
         margin = reach() + LARGEST_RADIUS
         east = range(int(np.floor((raster.left - margin) / PITCH)), int(np.floor((raster.right + margin) / PITCH)) + 1)
         north = range(int(np.floor((raster.bottom - margin) / PITCH)), int(np.floor((raster.top + margin) / PITCH)) + 1)
-        return [build_cell(self.seed, i, j) for j in north for i in east]
+        near = [(i, j) for j in north for i in east if raster.meets(cell_box(self.seed, i, j))]
+        return [build_cell(self.seed, i, j) for i, j in near]
 
     def number(self, cell: Cell, item: int) -> int:
         """Return the number of an object of a block, above 0."""

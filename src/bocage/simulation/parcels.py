@@ -31,9 +31,7 @@ class Border:
 
     def line(self, seed: int, step: float = _STEP) -> Points:
         """Return the border as a warped line of (n, 2) points."""
-        length = float(np.hypot(*(self.end - self.start)))
-        share = np.linspace(0, 1, max(int(length / step), 2) + 1)[:, np.newaxis]
-        return warp(seed, self.start + (self.end - self.start) * share)
+        return warp(seed, _dense(self.start, self.end, step))
 
 
 def corner(seed: int, east: int, north: int) -> Points:
@@ -54,8 +52,14 @@ def reach() -> float:
 
 def ring(seed: int, quad: Points, step: float = _STEP) -> Points:
     """Return a quadrilateral as a warped ring of points."""
-    sides = [Border(quad[k], quad[(k + 1) % 4], 0).line(seed, step)[:-1] for k in range(4)]
-    return np.vstack(sides)
+    return warp(seed, np.vstack([_dense(quad[k], quad[(k + 1) % 4], step)[:-1] for k in range(4)]))
+
+
+def _dense(start: Points, end: Points, step: float) -> Points:
+    """Return points about ``step`` metres apart on a straight line, its ends included."""
+    across = end - start
+    count = max(int(float(np.hypot(across[0], across[1])) / step), 2)
+    return np.asarray(start + across * (np.arange(count + 1) / count)[:, np.newaxis])
 
 
 def block(seed: int, east: int, north: int) -> Points:
@@ -65,8 +69,8 @@ def block(seed: int, east: int, north: int) -> Points:
 
 def area(quad: Points) -> float:
     """Return the area of a polygon in square metres."""
-    x, y = quad[:, 0], quad[:, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+    x, y = quad[:, 0] - quad[0, 0], quad[:, 1] - quad[0, 1]
+    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:])) / 2)
 
 
 def split(
@@ -87,10 +91,11 @@ def split(
         if area(current) < target * rng.uniform(0.75, 1.9):
             parcels.append(current)
             continue
-        sides = np.hypot(*(np.roll(current, -1, axis=0) - current).T)
+        edges = current[[1, 2, 3, 0]] - current
+        sides = np.hypot(edges[:, 0], edges[:, 1])
         along, across = sides[0] + sides[2], sides[1] + sides[3]
         if along * rng.uniform(0.8, 1.25) < across:
-            current = np.roll(current, -1, axis=0)
+            current = current[[1, 2, 3, 0]]
         a, b, c, d = current
         first = rng.uniform(0.5 - even, 0.5 + even)
         second = np.clip(first + rng.normal(0, 0.05), 0.3, 0.7)

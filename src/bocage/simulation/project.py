@@ -18,8 +18,8 @@ from bocage.simulation.takes import plan_takes
 from bocage.simulation.template import settings_text
 from bocage.simulation.truth import Truth
 
-# The middle of the square is a corner of four 10 km tiles of the EEA reference grid.
-_MIDDLE = (4_320_000.0, 3_020_000.0)
+# A small square is bocage with a stream; one of 3 km or more reaches into four 10 km tiles of the EEA reference grid.
+_MIDDLE = (4_321_500.0, 3_019_500.0)
 _PIECE = 1000.0
 _HALO = 56.0
 _STEP = 40.0

@@ -58,7 +58,7 @@ def texture(seed: int, scenery: Scenery) -> Texture:
     """Make the noise and row patterns of one raster."""
     raster = scenery.raster
     grain = grain_field(seed + 70, raster)
-    clumps: Image = cv2.GaussianBlur(grain_field(seed + 71, raster) * _CLUMP_GAIN, (0, 0), 0.9)
+    clumps: Image = np.float32(_CLUMP_GAIN) * _blurred(grain_field(seed + 71, raster), 0.9)
     broad, mid = noise_field(seed + 72, raster, 75.0), noise_field(seed + 73, raster, 19.0)
     fine = noise_field(seed + 74, raster, 5.5)
     patches = np.asarray(0.55 * broad + 0.35 * mid + 0.3 * fine, dtype=np.float32)
@@ -66,8 +66,12 @@ def texture(seed: int, scenery: Scenery) -> Texture:
     looks, surface = scenery.looks, scenery.surface
     rows, tramlines = _machine_passes(looks, surface, raster, mid)
     rough = np.where(scenery.height > 0, scenery.height + np.float32(0.5) * clumps, np.float32(0))
-    relief: Image = cv2.GaussianBlur(rough, (0, 0), 0.7)
+    relief = _blurred(rough, 0.7)
     return Texture(patches, soil, grain, clumps, rows, tramlines, relief)
+
+
+def _blurred(field: Image, sigma: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), dtype=np.float32)
 
 
 def _machine_passes(
@@ -107,8 +111,8 @@ def reflect(scenery: Scenery, texture: Texture, day: int, sun: Sun) -> Image:
     _crowns(image, scenery, texture, day)
     top = np.maximum(scenery.height, tall)
     shadow = cast_shadow(top, sun, scenery.raster.pixel)
-    # Light enters a crown between its leaves: the shadow on a crown is half as deep as the one on the ground.
-    shadow *= np.where(scenery.owner >= 0, np.float32(0.5), np.float32(1))
+    # Light enters a crown between its leaves: a shadow on a crown is less than half as deep as one on the ground.
+    shadow *= np.where(scenery.owner >= 0, np.float32(0.4), np.float32(1))
     lit = _lambert(texture.relief, sun) * (1 - shadow)
     for band in range(4):
         image[band] *= _SKY[band] + (1 - _SKY[band]) * lit
@@ -210,9 +214,9 @@ def _table(name: str) -> NDArray[np.float64]:
 
 def _lambert(relief: Image, sun: Sun) -> Image:
     """Return the light that a slope receives from the sun, relative to flat ground, within 0.3 and 1.6."""
-    # Crowns are porous: a quarter of the slope of their outline shades like a solid surface does.
-    gx = cv2.Scharr(relief, cv2.CV_32F, 1, 0, scale=0.25 / 32)
-    gy = cv2.Scharr(relief, cv2.CV_32F, 0, 1, scale=0.25 / 32)
+    # Crowns are porous: a sixth of the slope of their outline shades like a solid surface does.
+    gx = cv2.Scharr(relief, cv2.CV_32F, 1, 0, scale=0.17 / 32)
+    gy = cv2.Scharr(relief, cv2.CV_32F, 0, 1, scale=0.17 / 32)
     east, down = sun.direction()
     tangent = 1 / np.tan(np.radians(sun.elevation))
     slope = (1 - (gx * np.float32(east) + gy * np.float32(down)) * np.float32(tangent)) / np.sqrt(1 + gx * gx + gy * gy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def inside(footprint: Polygon, raster: Raster) -> NDArray[np.uint8]:
 def _projected(counts: NDArray[np.uint16], raster: Raster, take: Take) -> tuple[NDArray[np.uint16], Affine]:
     """Warp counts to the projection of the delivery, whose pixels lie on whole multiples of its pixel size."""
     step = take.family.sensor.gsd
-    forward = Transformer.from_crs(_LANDSCAPE_CRS, take.crs, always_xy=True)
+    forward = _transformer(_LANDSCAPE_CRS, take.crs)
     outline = transform_geometry(
         take.footprint.segmentize(100), lambda points: np.column_stack(forward.transform(points[:, 0], points[:, 1]))
     )
@@ -124,9 +125,14 @@ def _projected(counts: NDArray[np.uint16], raster: Raster, take: Take) -> tuple[
     return result, transform
 
 
+@lru_cache
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
 def _geographic(outline: BaseGeometry) -> BaseGeometry:
     """Return an outline in longitude and latitude."""
-    back = Transformer.from_crs(_LANDSCAPE_CRS, "EPSG:4326", always_xy=True)
+    back = _transformer(_LANDSCAPE_CRS, "EPSG:4326")
     return transform_geometry(outline, lambda points: np.column_stack(back.transform(points[:, 0], points[:, 1])))
 
 

@@ -20,6 +20,8 @@ from bocage.simulation.reflectance import BAND_NAMES, Image, Sun
 _PATH = np.array([0.060, 0.036, 0.020, 0.008], dtype=np.float32)
 _HAZE = np.array([0.070, 0.058, 0.046, 0.024], dtype=np.float32)
 _LOSS = np.array([0.30, 0.24, 0.20, 0.12], dtype=np.float32)
+# Octaves of the outline of a cloud of 330 m radius: wavelength (m) and amplitude.
+_PUFFS = ((233.0, 0.36), (131.0, 0.26), (79.0, 0.2), (47.0, 0.15), (27.0, 0.1), (16.0, 0.07))
 _CLOUD = np.array([0.62, 0.63, 0.64, 0.66], dtype=np.float32)
 
 
@@ -60,8 +62,9 @@ class Cloud:
         away = np.sqrt(x * x + (1.5 * y) ** 2).astype(np.float32) / np.float32(self.radius)
         if float(away.min()) > 1.9:
             return np.zeros(raster.shape, dtype=np.float32)
-        puff = 0.45 * noise_field(seed + 90, raster, 190.0) + 0.3 * noise_field(seed + 91, raster, 71.0)
-        puff += 0.15 * noise_field(seed + 92, raster, 26.0)
+        puff = np.zeros(raster.shape, dtype=np.float32)
+        for index, (wavelength, amplitude) in enumerate(_PUFFS):
+            puff += np.float32(amplitude) * noise_field(seed + 90 + index, raster, wavelength * self.radius / 330)
         dense = np.clip((1 - away + puff) * 1.6, 0, 1)
         return np.asarray(dense * dense * (3 - 2 * dense), dtype=np.float32)
 

@@ -10,6 +10,8 @@ from bocage.simulation.kinds import Woody
 from bocage.simulation.parcels import Points, area, ring, split, warp
 from bocage.simulation.woody import Planting
 
+_COARSE = 60.0
+
 
 def plots(seed: int, quad: Points, planting: Planting) -> list[Surface]:
     """Divide a block between streets into plots with houses and gardens."""
@@ -32,7 +34,7 @@ def _plot(seed: int, quad: Points, planting: Planting) -> list[Surface]:
     rng = planting.rng
     ground = int(rng.choice([kinds.LAWN, kinds.LAWN, kinds.BED, kinds.ROUGH, kinds.PASTURE]))
     angle = float(np.arctan2(*(quad[1] - quad[0])[::-1]))
-    surfaces = [Surface(Layer.PLOT, ring(seed, quad), look(ground, rng, angle=angle))]
+    surfaces = [Surface(Layer.PLOT, ring(seed, quad, _COARSE), look(ground, rng, angle=angle))]
     centre = warp(seed, quad.mean(axis=0, keepdims=True))[0]
     if area(quad) > 320 and rng.random() < 0.8:
         place = centre + rng.normal(0, 2.0, 2)
@@ -51,7 +53,7 @@ def _plot(seed: int, quad: Points, planting: Planting) -> list[Surface]:
             surfaces += house(warp(seed, corner[np.newaxis])[0], angle, 5.5, 4.0, rng)
     if rng.random() < 0.4:
         bed = quad.mean(axis=0) + (quad - quad.mean(axis=0)) * 0.35 + (quad[2] - quad.mean(axis=0)) * 0.5
-        surfaces.append(Surface(Layer.PLOT, ring(seed, bed, 5), look(kinds.BED, rng, angle=angle)))
+        surfaces.append(Surface(Layer.PLOT, ring(seed, bed, _COARSE), look(kinds.BED, rng, angle=angle)))
     count = int(rng.poisson(5.0))
     share = rng.uniform(0.08, 0.92, (count, 2))
     points = (

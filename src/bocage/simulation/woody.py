@@ -119,7 +119,7 @@ class Planting:
         )
         radius = rng.uniform(2.6, 4.6) * (0.75 if kind == kinds.SPRUCE else 1)
         spacing = radius * rng.uniform(1.35, 2.5)
-        height = radius * rng.uniform(2.8, 4.0)
+        height = radius * rng.uniform(2.4, 3.5)
         for offset in offsets:
             points, normal = along(line, spacing)
             keep = rng.random(len(points)) > 0.1
@@ -165,7 +165,7 @@ class Planting:
                 item = self.begin(code)
             size = rng.uniform(*radius)
             kind = int(rng.choice([kinds.OAK, kinds.ASH, kinds.FRUIT, kinds.SPRUCE], p=[0.4, 0.3, 0.18, 0.12]))
-            height = size * rng.uniform(2.1, 3.4) * (1.5 if kind == kinds.SPRUCE else 1)
+            height = size * rng.uniform(1.8, 2.8) * (1.5 if kind == kinds.SPRUCE else 1)
             self.plant(item, points[number : number + 1], size, height, kind)
 
     def orchard(self, outline: Polygon, angle: float) -> None:

@@ -64,7 +64,8 @@ def _relight(light: NDArray[np.float32], rng: np.random.Generator, strength: flo
     if rng.random() < _HAZE_CHANCE * strength:
         thick = np.float32(rng.uniform(0, _HAZE))
         light = light * (1 - thick) + thick * np.array(_HAZE_COLOUR, np.float32).reshape(bands)
-    light = light + (strength * _NOISE * rng.uniform(0, 1) * rng.standard_normal(light.shape)).astype(np.float32)
+    noise = rng.standard_normal(light.shape, dtype=np.float32)
+    light = light + np.float32(strength * _NOISE * rng.uniform(0, 1)) * noise
     if rng.random() < _DROP_CHANCE * strength:
         light[_NIR] = rng.random()
     lit: NDArray[np.float32] = np.clip(light, 0, 1)

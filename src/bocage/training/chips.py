@@ -27,8 +27,9 @@ SPLITS = ("train", "validation", "test")
 # Chips of a split are kept in memory up to this size; beyond it every crop is read from its file.
 _MEMORY = 2 << 30
 _BYTES_PER_PIXEL = 5
-# A crop with less decided ground than this is drawn again, a few times: footprints leave chips partly empty.
-_ENOUGH, _TRIES = 0.25, 4
+# The survey counts decided pixels in a raster of this many blocks each way, so that crops can be drawn where there are
+# some: footprints leave chips partly empty, and an empty crop teaches nothing.
+_BLOCKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Chip:
     ----------
     tree, other
         Numbers of decided pixels.
+    decided
+        Numbers of decided pixels in 8 x 8 blocks of the chip.
     digest
         SHA-256 of the label file, which names all that the pair was cut from.
     """
@@ -51,6 +54,7 @@ class Chip:
     shape: tuple[int, int]
     tree: int
     other: int
+    decided: NDArray[np.int64]
     digest: str
 
 
@@ -143,7 +147,7 @@ class ChipStore:
 class Crops(Dataset[Crop]):
     """Random, augmented crops. Crop number ``n`` of a seed is always the same: a resumed run sees what it would have.
 
-    A chip is chosen in proportion to its decided pixels.
+    Every decided pixel is as likely to lie in the middle half of a crop, but for those near the edge of a chip.
 
     Parameters
     ----------
@@ -154,33 +158,28 @@ class Crops(Dataset[Crop]):
     def __init__(self, store: ChipStore, *, edge: int, seed: int, strength: float, first: int, count: int) -> None:
         self._store, self._edge, self._seed, self._strength = store, edge, seed, strength
         self._first, self._count = first, count
-        decided = np.array([chip.tree + chip.other for chip in store.chips], np.float64)
-        self._until = np.cumsum(decided / decided.sum())
+        decided = np.concatenate([chip.decided.ravel() for chip in store.chips])
+        self._until = np.cumsum(decided)
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Crop:
         rng = np.random.default_rng((self._seed, self._first + index))
-        best: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-        most = -1.0
-        for _ in range(_TRIES):
-            pair = self._draw(rng)
-            share = float((pair[1] != IGNORE).mean())
-            if share > most:
-                best, most = pair, share
-            if most >= _ENOUGH:
-                break
-        assert best is not None
-        return augment(*best, rng, self._strength)
+        place = int(np.searchsorted(self._until, rng.integers(self._until[-1]), side="right"))
+        chip, row, column = np.unravel_index(place, (len(self._store), _BLOCKS, _BLOCKS))
+        corner = [
+            self._corner(size, int(block), rng)
+            for size, block in zip(self._store.chips[int(chip)].shape, (row, column), strict=True)
+        ]
+        return augment(*self._store.crop(int(chip), corner[0], corner[1], self._edge), rng, self._strength)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        index = min(int(np.searchsorted(self._until, rng.random(), side="right")), len(self._store) - 1)
-        row, column = (
-            int(rng.integers(min(0, size - self._edge), max(0, size - self._edge), endpoint=True))
-            for size in self._store.chips[index].shape
-        )
-        return self._store.crop(index, row, column, self._edge)
+    def _corner(self, size: int, block: int, rng: np.random.Generator) -> int:
+        """Return where a crop begins that has a pixel of the block in its middle half and stays on the chip."""
+        begin, end = _edges(size)[block : block + 2]
+        pixel = rng.integers(begin, max(end, begin + 1))
+        start = int(pixel - rng.integers(self._edge // 4, 3 * self._edge // 4))
+        return min(max(start, min(0, size - self._edge)), max(0, size - self._edge))
 
 
 def _look(project: Project, sample_id: str, scene_id: str, split: str) -> Chip:
@@ -188,8 +187,15 @@ def _look(project: Project, sample_id: str, scene_id: str, split: str) -> Chip:
     values = _read(label)[0]
     number = np.bincount(values.ravel(), minlength=256)
     rows, columns = values.shape
+    running = np.pad((values != IGNORE).cumsum(0).cumsum(1), ((1, 0), (1, 0)))[np.ix_(_edges(rows), _edges(columns))]
+    decided = np.diff(np.diff(running, axis=0), axis=1)
     tree, other = int(number[1]), int(number[0])
-    return Chip(sample_id, scene_id, split, image, label, (rows, columns), tree, other, digest_file(label))
+    return Chip(sample_id, scene_id, split, image, label, (rows, columns), tree, other, decided, digest_file(label))
+
+
+def _edges(size: int) -> NDArray[np.int64]:
+    """Return the first pixel of every block of a chip's side, and its end."""
+    return np.arange(_BLOCKS + 1) * size // _BLOCKS
 
 
 def _read(path: Path, window: Any = None) -> NDArray[np.uint8]:

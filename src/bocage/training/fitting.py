@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import shutil
 import signal
 import warnings
@@ -21,7 +22,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from bocage.errors import ModelError, SettingsError
+from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_json, write_json
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import UNet, build_network
@@ -226,11 +227,14 @@ def _fit(network: UNet, run: RunSettings, stores: Mapping[str, ChipStore], folde
 def _resume(working: Path, digest: str) -> dict[str, Any] | None:
     """Return the state to resume from, or None after clearing what other inputs left behind."""
     note, path = working / "inputs.json", working / STATE
-    if note.is_file() and path.is_file() and (working / BEST).is_file():
-        if json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
+    there = all(one.is_file() for one in (note, path, working / BEST))
+    if there and json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
+        try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
-            return state
+        except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            raise TrainingError(f"{path} cannot be read: {error}", f"remove {working} and train again") from error
+        _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
+        return state
     shutil.rmtree(working, ignore_errors=True)
     write_json(note, {"digest": digest})
     return None
