@@ -62,3 +62,9 @@ def test_the_digest_of_a_file_changes_with_one_byte(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a", b"0" * 100)
     write_bytes(tmp_path / "b", b"0" * 99 + b"1")
     assert digest_file(tmp_path / "a") != digest_file(tmp_path / "b")
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "map").write_text("in the way")
+    with pytest.raises(StorageError, match="move the file away"):
+        write_text(tmp_path / "map" / "a.txt", "x")

@@ -20,7 +20,7 @@ def test_the_python_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert float(probability.min()) >= 0
     assert float(probability.max()) <= 1
     assert probability.isnull().any(), "the scene has slanted edges: some of its raster is nodata"
-    assert {"slf_type", "width_m", "length_m", "area_m2"} <= set(features.columns)
+    assert {"type", "width_m", "length_m", "area_m2"} <= set(features.columns)
     assert (features["area_m2"] > 0).all()
     assert (tmp_path / "tutorial" / "features.gpkg").stat().st_size > 0
     assert (tmp_path / "tutorial" / "features.png").stat().st_size > 0

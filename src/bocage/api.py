@@ -91,6 +91,11 @@ def extract_features(
     profile
         The release of the product whose geometric rules apply.
 
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        The columns of the features stage, and two of them under short names: ``type`` and ``area_m2``.
+
     Raises
     ------
     FeatureError
@@ -114,4 +119,5 @@ def extract_features(
     width, height = float(steps["x"][0]), float(steps["y"][0])
     transform = Affine(width, 0, float(woody["x"][0]) - width / 2, 0, height, float(woody["y"][0]) - height / 2)
     known = None if valid is None else valid.to_numpy()
-    return features_of(woody.to_numpy(), transform, woody.attrs["crs"], valid=known, profile=profile)
+    features = features_of(woody.to_numpy(), transform, woody.attrs["crs"], valid=known, profile=profile)
+    return features.assign(type=features["slf_type"], area_m2=features["area"])

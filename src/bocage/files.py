@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,16 @@ def whole_file(path: Path) -> Iterator[Path]:
             f"{path} could not be written: {os.strerror(error.errno)}", _STORAGE_TROUBLE[error.errno]
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder itself is at fault there is nothing to remove, and the error on its way says more.
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            temporary.unlink()
 
 
 _STORAGE_TROUBLE = {
     errno.ENOSPC: "free some space and run the same command again; what was finished is kept",
     errno.EDQUOT: "free some space or raise the quota and run the same command again; what was finished is kept",
+    errno.EEXIST: "move the file away that stands where a folder is needed",
+    errno.ENOTDIR: "move the file away that stands where a folder is needed",
     errno.EFBIG: "write to a file system that allows larger files",
     errno.EACCES: "make the folder writable for this user",
     errno.EPERM: "make the folder writable for this user",

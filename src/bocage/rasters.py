@@ -101,11 +101,12 @@ def cog_bytes(
             blockysize=512,
             BIGTIFF="IF_SAFER",
         ) as file:
+            # The colour table comes first: GDAL fixes the photometric tag with the first pixels.
+            if colours is not None:
+                file.write_colormap(1, {value: (*colour, 255) for value, colour in colours.items()})
             file.write(bands)
             for index, name in enumerate(descriptions, start=1):
                 file.set_band_description(index, name)
-            if colours is not None:
-                file.write_colormap(1, {value: (*colour, 255) for value, colour in colours.items()})
             if tags:
                 file.update_tags(**tags)
         rasterio.shutil.copy(

@@ -253,6 +253,31 @@ def test_clouds_are_invalid_and_windows_still_agree(tmp_path: Path, crs: str) ->
     assert scene.fingerprint != replace(scene, clouds=None, clouds_digest="").fingerprint
 
 
+def test_clouds_do_not_decide_the_stretch(tmp_path: Path) -> None:
+    ground = np.random.default_rng(0).integers(200, 800, (4, 60, 60), dtype=np.uint16)
+    clouded = ground.copy()
+    clouded[:, 10:30, 20:50] = 4000
+    content = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3035"}},
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {},
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [list(box(4_000_040, 2_999_940, 4_000_100, 2_999_980).exterior.coords)],
+                },
+            }
+        ],
+    }
+    (tmp_path / "clouds.geojson").write_text(json.dumps(content))
+    masked, bare = write_raster(tmp_path / "a.tif", clouded), write_raster(tmp_path / "b.tif", clouded)
+    write_sidecar(masked, clouds="clouds.geojson")
+    assert max(high for _, high in recognise(masked, GRID).stretch) < 800
+    assert min(high for _, high in recognise(bare, GRID).stretch) == 4000
+
+
 def test_beyond_the_scene_nothing_is_valid(tmp_path: Path) -> None:
     with open_raster(write_raster(tmp_path / "a.tif", noise(20, 20)), grid=GRID) as reader:
         patch = reader.read(Window(0, 0, 10, 12))

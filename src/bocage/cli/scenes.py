@@ -44,7 +44,7 @@ def list_(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
         (
             scene.id,
             scene.sensor,
-            scene.gsd,
+            round(scene.gsd, 2),
             " ".join(scene.bands),
             scene.acquired and scene.acquired.date(),
             scene.cloud_cover,

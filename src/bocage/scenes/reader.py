@@ -20,14 +20,12 @@ import rasterio
 import rasterio.features
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
-from shapely import MultiPolygon, Polygon
-from shapely.ops import unary_union
 
 from bocage.errors import SceneError
 from bocage.grid import Bounds, Grid, Window
 from bocage.scenes.bands import band_indexes
-from bocage.scenes.footprint import polygonal, project_outline
-from bocage.scenes.recognition import crs_text, recognise
+from bocage.scenes.clouds import read_clouds
+from bocage.scenes.recognition import recognise
 from bocage.scenes.resampling import Placement, read_block
 from bocage.scenes.scene import Scene
 from bocage.scenes.stretch import Method, apply_stretch
@@ -90,7 +88,7 @@ class RasterReader:
         self._placement = Placement.of(scene, grid)
         self._window = grid.window(Bounds(*scene.footprint.bounds))
         self._indexes = band_indexes(scene.bands)
-        self._clouds = _read_clouds(scene, grid)
+        self._clouds = read_clouds(scene.clouds, grid.crs) if scene.clouds else None
         self._local = threading.local()
         self._lock = threading.Lock()
         self._handles: list[rasterio.DatasetReader] = []
@@ -247,24 +245,3 @@ def open_raster(
     """
     scene = recognise(Path(path), grid, bands=bands, stretch=stretch, percentiles=percentiles)
     return open_scene(scene, grid)
-
-
-def _read_clouds(scene: Scene, grid: Grid) -> Polygon | MultiPolygon | None:
-    if scene.clouds is None:
-        return None
-    import geopandas  # slow to import, and few scenes have clouds
-
-    try:
-        frame = geopandas.read_file(scene.clouds)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SceneError(
-            f"the cloud mask {scene.clouds} of scene {scene.id} cannot be read: {error}",
-            "deliver it as GeoJSON or GeoPackage with polygons",
-        ) from error
-    if frame.crs is None:
-        raise SceneError(f"the cloud mask {scene.clouds} has no coordinate reference system", "assign one")
-    shapes = [geometry for geometry in frame.geometry if geometry is not None and not geometry.is_empty]
-    if not shapes:
-        return None
-    crs = crs_text(rasterio.crs.CRS.from_user_input(frame.crs))
-    return project_outline(polygonal(unary_union(shapes)), crs, grid.crs, str(scene.clouds))

@@ -17,7 +17,9 @@ from bocage.errors import SceneError
 from bocage.files import digest_file
 from bocage.grid import Grid
 from bocage.scenes.bands import band_indexes, check_bands, common_names
+from bocage.scenes.clouds import read_clouds
 from bocage.scenes.footprint import outline, project_outline, transformer
+from bocage.scenes.projection import crs_text
 from bocage.scenes.scene import Scene
 from bocage.scenes.sidecar import Sidecar, read_sidecar
 from bocage.scenes.stretch import STRETCH_TAG, Method, find_stretch
@@ -104,7 +106,8 @@ def recognise(
             raise SceneError(
                 f"{path} was already stretched to 8 bits by Bocage", 'use the original delivery, or stretch = "none"'
             )
-        found = survey(file, indexes)
+        clouds = read_clouds(sidecar.clouds, crs) if sidecar.clouds else None
+        found = survey(file, indexes, clouds)
         if not found.cells.any():
             raise SceneError(f"{path} has no valid pixel", "remove it from the delivery")
         footprint = _footprint(file, found, crs, grid, path)
@@ -142,12 +145,6 @@ def _georeference(file: rasterio.DatasetReader, path: Path) -> str:
     if file.transform.is_identity or file.transform.is_degenerate:
         raise SceneError(f"{path} has a CRS but no position", "deliver the orthorectified product")
     return crs_text(file.crs)
-
-
-def crs_text(crs: rasterio.crs.CRS) -> str:
-    """Return ``EPSG:code`` where the CRS has a code, else its WKT."""
-    code = crs.to_epsg(confidence_threshold=100)
-    return f"EPSG:{code}" if code else str(crs.to_wkt(version="WKT2_2019"))
 
 
 def _bands(

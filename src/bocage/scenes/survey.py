@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.features import geometry_mask
 from rasterio.windows import Window as PixelWindow
+from shapely import MultiPolygon, Polygon
 
 # The thumbnail of validity has at most this many cells on its long side.
 _CELLS = 512
@@ -32,7 +35,7 @@ class Survey:
     step
         Edge of a cell in pixels.
     samples
-        (4, pixels) digital numbers of a regular sample of the valid pixels: red, green, blue, nir.
+        (4, pixels) digital numbers of a regular sample of the valid pixels outside clouds: red, green, blue, nir.
     valid_share
         Share of the pixels that are valid, 0 to 1.
     """
@@ -87,8 +90,20 @@ def mask_values(file: rasterio.DatasetReader, mask: int, window: PixelWindow) ->
     return values
 
 
-def survey(file: rasterio.DatasetReader, indexes: Sequence[int]) -> Survey:
+def survey(
+    file: rasterio.DatasetReader, indexes: Sequence[int], clouds: Polygon | MultiPolygon | None = None
+) -> Survey:
     """Decode the whole raster and return what is in it.
+
+    Parameters
+    ----------
+    file
+        The open raster.
+    indexes
+        Numbers of the red, green, blue and near infrared bands.
+    clouds
+        Outline of the clouds in the raster's CRS: no pixel under it enters the sample, since a cloud is brighter than
+        any ground and would decide the stretch.
 
     Raises
     ------
@@ -110,6 +125,9 @@ def survey(file: rasterio.DatasetReader, indexes: Sequence[int]) -> Survey:
         cells[row : row + len(reduced)] = reduced
         offset = -window.row_off % stride
         picked = valid[offset::stride, ::stride]
+        if clouds is not None and picked.any():
+            grid = file.transform @ Affine.translation(0, window.row_off + offset) @ Affine.scale(stride)
+            picked &= geometry_mask([clouds], picked.shape, grid)
         samples.append(numbers[:, offset::stride, ::stride][:, picked])
     found = np.concatenate(samples, axis=1)
     if count and found.shape[1] == 0:
