@@ -59,7 +59,7 @@ seed = 1
 [[training.runs]]
 name = "slf"
 backbone = "efficientnet_lite0"
-steps = 300
+steps = 200
 batch_size = 8
 crop = 128
 validate_every = 50
@@ -68,10 +68,10 @@ validate_every = 50
 name = "unet-resnet50"
 backbone = "resnet50"
 pretrained = false   # no ImageNet weights of it come with the program
-steps = 60
+steps = 40
 batch_size = 4
 crop = 128
-validate_every = 30
+validate_every = 20
 
 [mapping]
 model = "slf"
@@ -86,7 +86,7 @@ reference_year = 2021
 # The truth of the landscape is complete: 1 where a tree or shrub stands.
 [accuracy]
 count = 600
-population = "area"
+population = "test"     # only ground that training never saw
 
 [accuracy.reference]
 kind = "classes"
