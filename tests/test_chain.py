@@ -31,7 +31,7 @@ class Stages(ModuleType):
         refused = (Refusal("b.tif", "is truncated"),) if self.refuse else ()
         return Outcome((project.scenes_file,), {"scenes": 1}, refused)
 
-    def second(self, project: Project) -> Outcome:
+    def second(self, project: Project, workers: int = 0) -> Outcome:
         self.runs.append("second")
         project.samples_file.write_text(project.scenes_file.read_text())
         return Outcome((project.samples_file,))
@@ -45,7 +45,14 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stages]:
         Stage(
             "first", "a catalogue", "fake_stages:first", ("scenes",), outside=lambda project: project.paths("in.txt")
         ),
-        Stage("second", "samples", "fake_stages:second", ("samples",), after=("first",)),
+        Stage(
+            "second",
+            "samples",
+            "fake_stages:second",
+            ("samples", "mapping"),
+            after=("first",),
+            indifferent=("mapping.workers",),
+        ),
     )
     monkeypatch.setattr(chain, "STAGES", table)
     monkeypatch.setattr(chain, "stage_named", lambda name: next(stage for stage in table if stage.name == name))
@@ -100,6 +107,21 @@ def test_a_run_with_options_is_stale_for_the_chain(project: Project, stages: Sta
     assert "word = two" in chain.status(project)[0].reason
     chain.run_chain(project)
     assert project.scenes_file.read_text() == "one"
+
+
+def test_what_only_changes_how_a_stage_works_makes_nothing_stale(project: Project, stages: Stages) -> None:
+    chain.run_chain(project)
+    chain.run_stage(project, "second", workers=2)
+    (project.folder / "bocage.toml").write_text("[mapping]\nworkers = 3\n")
+    assert states(Project.open(project.folder)) == ["done", "done"]
+
+
+def test_the_same_project_by_another_path_is_not_stale(project: Project, stages: Stages, tmp_path: Path) -> None:
+    chain.run_chain(project)
+    link = tmp_path.with_name(tmp_path.name + "_link")
+    link.symlink_to(project.folder)
+    assert states(Project.open(link)) == ["done", "done"]
+    assert states(Project.open(project.folder / ".." / project.folder.name)) == ["done", "done"]
 
 
 def test_a_failed_stage_says_why_and_stops_the_chain(project: Project, stages: Stages) -> None:

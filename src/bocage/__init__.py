@@ -3,7 +3,7 @@
 >>> import bocage
 >>> model = bocage.load_model("models/slf")  # doctest: +SKIP
 >>> woody = bocage.segment("scene.tif", model)  # doctest: +SKIP
->>> features = bocage.extract_features(woody > 0.5)  # doctest: +SKIP
+>>> features = bocage.extract_features(woody > 0.5, valid=woody.notnull())  # doctest: +SKIP
 """
 
 from typing import Any

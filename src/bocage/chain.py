@@ -11,13 +11,14 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from bocage.errors import BocageError
-from bocage.files import digest_json
+from bocage.files import digest_file, digest_json
 from bocage.project import Project
 from bocage.receipts import Receipt, sizes
 from bocage.stages import STAGES, Stage, stage_named
@@ -40,13 +41,21 @@ class StageState:
 def inputs_digest(project: Project, stage: Stage, options: dict[str, Any]) -> str:
     """Return the digest of all that a stage would read now: settings, earlier receipts, files from outside, options."""
     settings = project.settings.model_dump(mode="json", include=set(stage.sections))
+    for name in stage.indifferent:
+        section, key = name.split(".")
+        del settings[section][key]
     earlier = {name: receipt.digest for name in stage.after if (receipt := _receipt(project, name)) is not None}
-    outside = [
-        (str(path), stat.st_size, stat.st_mtime_ns)
-        for path in stage.outside(project)
-        if path.exists() and (stat := path.stat())
-    ]
+    outside = sorted({_mark(path, project.folder) for path in stage.outside(project)})
     return digest_json({"settings": settings, "earlier": earlier, "outside": outside, "options": options})
+
+
+def _mark(path: Path, folder: Path) -> tuple[str, int, int]:
+    """Return the name, size and time of a file; one that is missing counts as well, since it may come."""
+    name = str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+    if not path.exists():
+        return name, -1, -1
+    stat = path.stat()
+    return name, stat.st_size, stat.st_mtime_ns
 
 
 def state_of(project: Project, stage: Stage) -> StageState:
@@ -103,8 +112,10 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
     """
     stage = stage_named(name)
     options = {key: value for key, value in options.items() if value is not None}
+    indifferent = {setting.split(".")[1] for setting in stage.indifferent}
+    noted = {key: value for key, value in options.items() if key not in indifferent}
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    receipt = Receipt(name, "running", inputs_digest(project, stage, options), started, options=options)
+    receipt = Receipt(name, "running", inputs_digest(project, stage, noted), started, options=noted)
     receipt.write(project.receipts_folder)
     _log.info("%s: %s", name, stage.makes)
     clock = time.perf_counter()
@@ -118,6 +129,9 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
     receipt = replace(
         receipt,
         status="done",
+        # The catalogue names files, such as cloud masks, that were not known when its stage began.
+        inputs=inputs_digest(project, stage, noted) if stage.hashed else receipt.inputs,
+        made=_content(outcome.outputs, project.folder) if stage.hashed else "",
         seconds=round(time.perf_counter() - clock, 3),
         peak_memory_mb=peak_memory_mb(),
         figures=outcome.figures,
@@ -150,6 +164,10 @@ def run_chain(project: Project, *, until: str | None = None) -> list[Receipt]:
         if stage.name == until:
             break
     return receipts
+
+
+def _content(outputs: Iterable[Path], folder: Path) -> str:
+    return digest_json({name: digest_file(folder / name) for name in sizes(outputs, folder)})
 
 
 def peak_memory_mb() -> float:

@@ -44,7 +44,7 @@ class Project:
             raise ProjectError(f"{folder} is not a project: it holds no {SETTINGS_FILE}", f"run: bocage init {folder}")
         try:
             content = tomllib.loads(file.read_text(encoding="utf-8"))
-            return cls(folder.absolute(), Settings.model_validate(content))
+            return cls(folder.resolve(), Settings.model_validate(content))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{file} is not valid TOML: {error}", "mend the line that is named") from error
         except ValidationError as error:

@@ -31,6 +31,8 @@ class Receipt:
         File names, relative to the project folder, with their sizes in bytes.
     started
         Time of the start, ISO 8601 in UTC.
+    made
+        Digest of the content of the outputs, for stages whose inputs alone do not decide it; else empty.
     seconds
         Wall time of the run.
     peak_memory_mb
@@ -50,6 +52,7 @@ class Receipt:
     outputs: dict[str, int] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
+    made: str = ""
 
     def write(self, folder: Path) -> None:
         """Write the receipt into the folder of receipts."""
@@ -76,8 +79,8 @@ class Receipt:
 
     @property
     def digest(self) -> str:
-        """What a later stage depends on: the inputs decide the outputs, together with what was refused."""
-        return f"{self.inputs}:{','.join(sorted(refusal.subject for refusal in self.refused))}"
+        """What a later stage depends on: what was made, or the inputs that decide it, and what was refused."""
+        return f"{self.made or self.inputs}:{','.join(sorted(refusal.subject for refusal in self.refused))}"
 
 
 def sizes(paths: Iterable[Path], root: Path) -> dict[str, int]:

@@ -26,7 +26,12 @@ class Stage:
     after
         Names of the stages whose output it reads.
     outside
-        Lists the files from outside the project that the stage reads.
+        Lists the files that the stage reads and no stage wrote.
+    hashed
+        Whether later stages depend on the content of the outputs. True where the inputs alone do not decide it: scenes
+        stay in the catalogue that were once added by name, and a run may have been trained with other options.
+    indifferent
+        Settings (``section.name``) that change how the stage works, not what it makes.
     """
 
     name: str
@@ -35,6 +40,8 @@ class Stage:
     sections: tuple[str, ...]
     after: tuple[str, ...] = ()
     outside: Callable[[Project], Iterable[Path]] = lambda _: ()
+    hashed: bool = False
+    indifferent: tuple[str, ...] = ()
 
     def run(self, project: Project, **options: Any) -> Outcome:
         """Run the stage's own function."""
@@ -44,8 +51,18 @@ class Stage:
 
 
 def _scene_files(project: Project) -> Iterator[Path]:
+    """Yield the rasters of the settings with their sidecars, and all files of the scenes that are catalogued."""
     for pattern in project.settings.scenes.paths:
-        yield from project.paths(pattern)
+        for path in project.paths(pattern):
+            yield path
+            yield path.with_suffix(".json")
+    if project.scenes_file.is_file():
+        import pyarrow.parquet  # slow to import
+
+        for row in pyarrow.parquet.read_table(project.scenes_file, columns=["assets"]).to_pylist():
+            for asset in row["assets"].values():
+                if asset is not None:
+                    yield project.folder / asset["href"]
 
 
 def _layer_files(project: Project) -> Iterator[Path]:
@@ -66,6 +83,8 @@ def _truth_files(project: Project) -> Iterator[Path]:
     if project.settings.accuracy.reference is not None:
         for pattern in project.settings.accuracy.reference.paths:
             yield from project.paths(pattern)
+    for name in ("responses.gpkg", "responses.csv", "plan.gpkg"):
+        yield project.accuracy_folder / name
 
 
 _PLACE = ("grid", "area")
@@ -76,6 +95,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.scenes:catalogue_scenes",
         sections=(*_PLACE, "scenes"),
         outside=_scene_files,
+        hashed=True,
     ),
     Stage(
         "labels",
@@ -106,6 +126,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.training:train_models",
         sections=(*_PLACE, "training"),
         after=("chips",),
+        hashed=True,
     ),
     Stage(
         "map",
@@ -113,6 +134,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.mapping:map_area",
         sections=(*_PLACE, "mapping"),
         after=("scenes", "train"),
+        indifferent=("mapping.engine", "mapping.workers", "mapping.batch_size"),
     ),
     Stage(
         "features",

@@ -17,6 +17,7 @@ from bocage.project import Project
 from bocage.rasters import write_cog
 from bocage.samples import Samples, chip_paths
 from bocage.training import train_models
+from bocage.training.chips import digest_chips, survey
 from bocage.training.evaluation import predict_chip
 from bocage.training.journal import Journal
 from tests.training.fakes import build, scenery, short_run
@@ -198,9 +199,21 @@ def test_the_options_of_the_command_describe_one_run(trained: tuple[Project, dic
 def test_changed_labels_train_again(tmp_path: Path) -> None:
     project = build(tmp_path, (short_run(steps=2),))
     train_models(project)
-    before = _weights(project)
-    window = Samples.read(project).windows()[0]
-    label = 1 - scenery(0)[1].clip(0, 1)
-    write_cog(chip_paths(project, "cell0")[1], label.astype(np.uint8), grid=project.grid, window=window, nodata=255)
+    before, digest = _weights(project), read_description(project.models_folder / "slf")[0].training_digest
+    samples = Samples.read(project)
+    # One chip among six need not be drawn in a run of four crops, so all of them change.
+    for index, (name, window) in enumerate(zip(samples.table["sample_id"], samples.windows(), strict=True)):
+        label = (1 - scenery(index)[1].clip(0, 1)).astype(np.uint8)
+        write_cog(chip_paths(project, name)[1], label, grid=project.grid, window=window, nodata=255)
     train_models(project)
+    assert read_description(project.models_folder / "slf")[0].training_digest != digest
     assert any(not torch.equal(tensor, before[name]) for name, tensor in _weights(project).items())
+
+
+def test_one_changed_label_changes_the_digest(tmp_path: Path) -> None:
+    project = build(tmp_path, (short_run(),))
+    before = digest_chips(survey(project))
+    window = Samples.read(project).windows()[0]
+    label = (1 - scenery(0)[1].clip(0, 1)).astype(np.uint8)
+    write_cog(chip_paths(project, "cell0")[1], label, grid=project.grid, window=window, nodata=255)
+    assert digest_chips(survey(project)) != before

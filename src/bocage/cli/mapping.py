@@ -27,7 +27,8 @@ def map_(
     if plan:
         from bocage.mapping import plan as plan_map
 
-        answer(plan_map(opened, model=model, bbox=bbox).as_dict(), as_json=as_json)
+        chosen = workers or opened.settings.mapping.workers or 1
+        answer(plan_map(opened, model=model, bbox=bbox).as_dict(chosen), as_json=as_json)
         return
     receipt = run_stage(opened, "map", model=model, bbox=bbox, engine=engine, workers=workers)
     finish([receipt], as_json=as_json)

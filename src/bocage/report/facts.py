@@ -25,7 +25,7 @@ STAGES = {
     "products": "write the layers for delivery",
     "assess": "assess the accuracy",
 }
-_PACKAGES = ("bocage", "torch", "timm", "segmentation-models-pytorch", "rasterio", "shapely", "geopandas", "numpy")
+_PACKAGES = ("bocage", "torch", "timm", "rasterio", "shapely", "geopandas", "numpy")
 _KNOWN_NAMES = {"ndvi": "colour threshold (NDVI)", "ndvi_threshold": "colour threshold (NDVI)"}
 
 

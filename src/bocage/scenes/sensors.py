@@ -60,7 +60,7 @@ _TABLE = (
     Sensor("WV2", "WorldView-2", ("WorldView-2",), _BGRN, 2.0, 11, _irradiance(2007.27, 1829.62, 1538.85, 1053.21)),
     Sensor("WV3", "WorldView-3", ("WorldView-3",), _BGRN, 2.0, 11, _irradiance(2004.61, 1830.18, 1535.33, 1055.94)),
     Sensor("GE1", "GeoEye-1", ("GeoEye-1",), _BGRN, 2.0, 11, _irradiance(1993.18, 1828.83, 1491.49, 1022.58)),
-    # One file per band, _B _G _R _N: the order in which their names sort and Bocage stacks them.
+    # Delivered as one file per band, _B _G _R _N; the order is that in which a stack of them is made.
     Sensor(
         "KS3",
         "KOMPSAT-3/3A",
