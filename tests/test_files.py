@@ -1,5 +1,6 @@
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bocage.errors import StorageError
-from bocage.files import digest_file, digest_json, whole_file, write_bytes, write_json, write_text
+from bocage.files import digest_file, digest_json, finished, whole_file, write_bytes, write_json, write_text
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
@@ -68,3 +69,21 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "map").write_text("in the way")
     with pytest.raises(StorageError, match="move the file away"):
         write_text(tmp_path / "map" / "a.txt", "x")
+
+
+def test_the_next_run_removes_what_killed_runs_left_in_the_folder(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    # The parent process lives and may be writing; the other names are of no process and no temporary file.
+    others = [f".a.{os.getppid()}.part.tif", ".a.part.tif", f".a.{'9' * 30}.part.tif", f"b.{gone.pid}.part.tif"]
+    for name in [f".a.{gone.pid}.part.tif", f".a.b.{gone.pid}.part.json", *others]:
+        (tmp_path / name).write_text("half")
+    write_bytes(tmp_path / "c.tif", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["c.tif", *others])
+
+
+def test_what_is_still_being_written_is_not_finished(tmp_path: Path) -> None:
+    for name in ("b.tif", "a.tif", ".a.123.part.tif", "a.json"):
+        (tmp_path / name).touch()
+    assert [path.name for path in finished(tmp_path, "*.tif")] == ["a.tif", "b.tif"]
+    assert finished(tmp_path / "nowhere", "*.tif") == []

@@ -38,12 +38,30 @@ def test_an_empty_file_is_a_project_with_defaults(tmp_path: Path) -> None:
         ('[[training.runs]]\nname = "../../etc"\n', "should match pattern"),
         ('[[reference.layers]]\nkind = "classes"\npaths = ["a.tif"]\n', "codes that mean tree"),
         ("[accuracy]\nconfidence = nan\n", "confidence"),
+        ('[grid]\ncrs = "EPSG:0"\n', r"\[grid.crs\].*PROJ knows no such"),
+        ('[grid]\ncrs = "EPSG:4326"\n', "WGS 84 is not projected"),
+        ('[grid]\ncrs = "EPSG:2264"\n', "counts in US survey foot"),
+        ("[scenes]\npercentiles = [0.9, 0.1]\n", "the low one first"),
+        ("[reference]\ntree_height = 1.0\n", r"ground_height 1\.0 m is not below tree_height 1\.0 m"),
+        ("[samples]\ntest_share = 0\n", "test_share is 0, and no split may be empty"),
+        ("[samples]\nvalidation_share = 0.0\n", "validation_share is 0, and no split may be empty"),
+        ("[samples]\ntest_share = 0.5\nvalidation_share = 0.5\n", "leave nothing to train with"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
         Project.open(write(tmp_path, text))
     assert "bocage.toml" in str(caught.value)
+
+
+def test_scenes_split_by_name_need_no_shares(tmp_path: Path) -> None:
+    text = '[samples]\nsplit = "scenes"\ntest_share = 0\nvalidation_share = 0\n'
+    assert Project.open(write(tmp_path, text)).settings.samples.test_share == 0
+
+
+def test_a_compound_system_lies_flat_on_the_lattice(tmp_path: Path) -> None:
+    # UTM 32N with heights in US survey feet: only the plane has to count in metres.
+    assert Project.open(write(tmp_path, '[grid]\ncrs = "EPSG:25832+6360"\n')).grid.crs == "EPSG:25832+6360"
 
 
 def test_bytes_that_are_not_text_are_named(tmp_path: Path) -> None:

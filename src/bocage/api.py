@@ -38,6 +38,8 @@ def load_model(folder: Path | str) -> Segmenter:
 def segment(scene: Path | str, model: Segmenter, *, bands: tuple[str, ...] | None = None) -> xr.DataArray:
     """Map the probability of woody vegetation of one scene, on the scene's own grid.
 
+    The scene becomes bytes by the stretch that the model was trained with.
+
     Parameters
     ----------
     scene

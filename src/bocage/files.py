@@ -1,7 +1,8 @@
 """Writing so that an output appears whole or not at all, and digests that say what was read.
 
 A file is written under a temporary name in its own folder and renamed when it is complete. A killed run leaves at most
-a hidden temporary file, which the next write to the same name replaces.
+hidden temporary files: the next run that writes into the folder removes them, and stages that list a folder by
+:func:`finished` never see them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +20,9 @@ from typing import Any
 from bocage.errors import StorageError
 
 _BLOCK = 1 << 20
+# No system numbers its processes with more digits; a longer number would be refused by the system call.
+_TEMPORARY = re.compile(r"\..+\.(\d{1,9})\.part(?:\.\w+)?")
+_SEARCHED: set[Path] = set()
 
 
 @contextmanager
@@ -34,6 +39,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -46,6 +52,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         # Where the folder itself is at fault there is nothing to remove, and the error on its way says more.
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             temporary.unlink()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in a folder whose processes are gone, once per process and folder.
+
+    Listing a folder for every tile that goes into it would take hours over a continent.
+    """
+    if folder in _SEARCHED:
+        return
+    _SEARCHED.add(folder)
+    # A leftover that cannot be removed harms nothing, and whether the folder can be written shows at once.
+    with suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries]:
+            found = _TEMPORARY.fullmatch(name)
+            if found is None:
+                continue
+            import psutil  # only a killed run leaves something to ask about
+
+            if not psutil.pid_exists(int(found[1])):
+                (folder / name).unlink()
+
+
+def finished(folder: Path, pattern: str) -> list[Path]:
+    """Return the files in a folder that match ``pattern``, sorted, without hidden ones: those are still being written.
+
+    A folder that is not there holds none.
+    """
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 _STORAGE_TROUBLE = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -35,6 +35,24 @@ class GridSettings(Section):
     resolution: Positive = 2.0
     tile_size: Positive = 10_000.0
     cell_size: Positive = 100_000.0
+
+    @field_validator("crs")
+    @classmethod
+    def _in_metres(cls, crs: str) -> str:
+        from pyproj import CRS  # a field that is not given is not validated, so most starts do without the import
+        from pyproj.exceptions import CRSError
+
+        try:
+            known = CRS.from_user_input(crs)
+        except CRSError as error:
+            raise ValueError("PROJ knows no such coordinate reference system; set one such as EPSG:3035") from error
+        if not known.is_projected:
+            raise ValueError(f"{known.name} is not projected, and pixels are squares of metres; set one that is")
+        # A height of a compound system may have a unit of its own; the lattice is flat.
+        units = {axis.unit_name for axis in known.axis_info[:2] if axis.unit_conversion_factor != 1}
+        if units:
+            raise ValueError(f"{known.name} counts in {', '.join(sorted(units))}; set a system in metres")
+        return crs
 
     @model_validator(mode="after")
     def _whole_pixels(self) -> Self:
@@ -67,6 +85,12 @@ class ScenesSettings(Section):
     stretch: Literal["percentile", "minmax", "none"] = "percentile"
     percentiles: tuple[Share, Share] = (0.005, 0.995)
 
+    @model_validator(mode="after")
+    def _low_first(self) -> Self:
+        if self.percentiles[0] >= self.percentiles[1]:
+            raise ValueError("percentiles are two shares of 0 to 1, the low one first")
+        return self
+
 
 LayerKind = Literal["classes", "tree_cover_density", "small_woody_features", "canopy_height", "crop_types"]
 
@@ -96,6 +120,15 @@ class ReferenceSettings(Section):
     ground_height: Positive = 1.0
     dense_cover: Annotated[int, Field(ge=1, le=100)] = 50
 
+    @model_validator(mode="after")
+    def _ground_below_trees(self) -> Self:
+        if self.ground_height >= self.tree_height:
+            raise ValueError(
+                f"ground_height {self.ground_height} m is not below tree_height {self.tree_height} m: what is lower "
+                "than the one is no tree, what reaches the other is one"
+            )
+        return self
+
 
 class SamplesSettings(Section):
     """How many cells are drawn, how large, and how they are split."""
@@ -113,6 +146,23 @@ class SamplesSettings(Section):
     validation_scenes: tuple[str, ...] = ()
     zones: str | None = None
     urban: str | None = None
+
+    @model_validator(mode="after")
+    def _every_split_has_a_share(self) -> Self:
+        # Whole scenes are split by name, whatever the shares are.
+        if self.split == "blocks":
+            for name, share in (("test_share", self.test_share), ("validation_share", self.validation_share)):
+                if share == 0:
+                    raise ValueError(
+                        f"{name} is 0, and no split may be empty: training chooses by validation, and the "
+                        "map is assessed on the test; set a share above 0"
+                    )
+            if self.test_share + self.validation_share >= 1:
+                raise ValueError(
+                    f"test_share {self.test_share} and validation_share {self.validation_share} leave nothing to train "
+                    "with; let the two sum to less than 1"
+                )
+        return self
 
 
 class RunSettings(Section):

@@ -1,17 +1,23 @@
 """The stage: what it writes, what it refuses, and that its estimates agree with the complete comparison."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 
 from bocage.accuracy import Estimate, assess, plan_assessment
 from bocage.accuracy.assessment import verdict
-from bocage.errors import AccuracyError
+from bocage.accuracy.population import map_digest, population_of
+from bocage.errors import AccuracyError, StorageError
 from bocage.project import Project
+from bocage.rasters import write_cog
+
+from .conftest import GRID, TILE
 
 Make = Callable[..., Project]
 
@@ -61,7 +67,7 @@ def test_interpretation_takes_the_place_of_the_layer(make_project: Make, tmp_pat
     table = gpd.read_file(plan)
     assert set(table.columns) == {"point_id", "response", "note", "geometry"}  # blind: no map class, no stratum
     assert (table.geometry.area.round(6) == 4).all()
-    sample = gpd.read_parquet(project.accuracy_folder / "sample.parquet").set_index("point_id")
+    sample = gpd.read_parquet(project.accuracy_folder / "plan.parquet").set_index("point_id")
     table["response"] = np.where(sample.loc[table["point_id"], "stratum"].to_numpy() == "tree", 1, 0)
     table.loc[0, "response"] = np.nan
     table.to_file(plan, driver="GPKG")
@@ -78,16 +84,17 @@ def test_interpretation_takes_the_place_of_the_layer(make_project: Make, tmp_pat
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("P000001,1\nP999999,0\n", "point P999999 is not in the sample"),
-        ("P000001,1\nP000001,0\n", "point P000001 is there twice"),
-        ("P000001,7\n", "the response of point P000001 is 7"),
+        ("{0},1\nC1R-1,0\n", "point C1R-1 is not in the plan"),
+        ("{0},1\n{0},0\n", "point {0} is there twice"),
+        ("{0},7\n", "the response of point {0} is 7"),
     ],
 )
 def test_a_faulty_table_is_refused(make_project: Make, tmp_path: Path, rows: str, words: str) -> None:
     project = make_project(tmp_path, reference=False)
     plan_assessment(project)
-    (project.accuracy_folder / "responses.csv").write_text("point_id,response\n" + rows)
-    with pytest.raises(AccuracyError, match=words):
+    first = gpd.read_parquet(project.accuracy_folder / "plan.parquet")["point_id"].iloc[0]
+    (project.accuracy_folder / "responses.csv").write_text("point_id,response\n" + rows.format(first))
+    with pytest.raises(AccuracyError, match=words.format(first)):
         assess(project)
 
 
@@ -96,6 +103,51 @@ def test_a_table_without_its_column_is_refused(make_project: Make, tmp_path: Pat
     plan_assessment(project)
     (project.accuracy_folder / "responses.csv").write_text("point,response\nP000001,1\n")
     with pytest.raises(AccuracyError, match="no column 'point_id'"):
+        assess(project)
+
+
+def test_responses_count_for_the_plan_they_were_given_to(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    plan_assessment(project)
+    plan = gpd.read_parquet(project.accuracy_folder / "plan.parquet")
+    assert plan["point_id"].is_unique
+    assert (
+        plan["point_id"] == [f"C{column}R{row}" for column, row in zip(plan["column"], plan["row"], strict=True)]
+    ).all()
+    # While the plan is out, another map is assessed with another sample.
+    settings = project.folder / "bocage.toml"
+    settings.write_text(settings.read_text().replace("count = 400", "count = 300\nseed = 7"))
+    tile = next(project.map_folder.glob("*.tif"))
+    with rasterio.open(tile) as file:
+        bands = file.read()
+    bands[0, 300:420, 300:420] = 220
+    write_cog(tile, bands, grid=GRID, window=TILE, nodata=255)
+    project = Project.open(project.folder)
+    assess(project)
+    drawn = gpd.read_parquet(project.accuracy_folder / "sample.parquet")
+    assert set(drawn["point_id"]) != set(plan["point_id"])
+    responses = plan[["point_id"]].assign(response=(plan["stratum"] == "tree").astype(int))
+    responses.to_csv(project.accuracy_folder / "responses.csv", index=False)
+    assess(project)
+    used = gpd.read_parquet(project.accuracy_folder / "sample.parquet")
+    assert used[["point_id", "weight", "column", "row"]].equals(plan[["point_id", "weight", "column", "row"]])
+    design = json.loads((project.accuracy_folder / "accuracy.json").read_text())["design"]
+    assert (design["points"], design["seed"]) == (len(plan), 0)
+    assert {row["name"]: row["pixels"] for row in design["strata"]} == pytest.approx(
+        plan.groupby("stratum")["weight"].sum().to_dict()
+    )
+    drawn[["point_id"]].assign(response=1).to_csv(project.accuracy_folder / "responses.csv", index=False)
+    with pytest.raises(AccuracyError, match="is not in the plan"):
+        assess(project)
+
+
+def test_a_plan_on_another_lattice_is_refused(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    plan_assessment(project)
+    (project.accuracy_folder / "responses.csv").write_text("point_id,response\n")
+    about = project.accuracy_folder / "plan.json"
+    about.write_text(about.read_text().replace("2.0", "1.0"))
+    with pytest.raises(AccuracyError, match="a plan on the lattice"):
         assess(project)
 
 
@@ -137,3 +189,21 @@ def test_a_reference_that_covers_nothing_is_refused(make_project: Make, tmp_path
 )
 def test_verdict(estimate: Estimate, words: str) -> None:
     assert verdict(estimate) == words
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_said_in_our_words(project: Project) -> None:
+    project.accuracy_folder.mkdir()
+    # The temporary name leads to a device on which every write fails for want of space.
+    (project.accuracy_folder / f".plan.{os.getpid()}.part.gpkg").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"plan\.gpkg could not be written: No space left"):
+        plan_assessment(project)
+    assert not (project.accuracy_folder / "plan.gpkg").exists()
+
+
+def test_the_rest_of_a_killed_run_is_no_tile(make_project: Make, tmp_path: Path) -> None:
+    project = make_project(tmp_path, population="area")
+    cells, digest = population_of(project).cells, map_digest(project)
+    (project.map_folder / ".E4000N2999.123.part.tif").write_bytes(b"half")
+    assert population_of(project).cells == cells
+    assert map_digest(project) == digest

@@ -25,6 +25,7 @@ from bocage.mapping.tile import SceneSource, TileSettings
 from bocage.mapping.worker import Work
 from bocage.scenes.reader import Patch
 from bocage.scenes.scene import Scene
+from bocage.scenes.stretch import Method
 
 GRID = Grid("EPSG:3035", 2.0)
 BANDS = ("red", "green", "blue", "nir")
@@ -38,6 +39,8 @@ class FakeSegmenter:
     resolution: float = 2.0
     digest: str = "f" * 64
     multiple: int = 4
+    stretch: Method = "none"
+    percentiles: tuple[float, float] = (0.005, 0.995)
     pause: float = 0.0
     chips: int = field(default=0, compare=False)
 

@@ -180,6 +180,7 @@ def test_area_without_valid_pixel_is_an_error(project: Project) -> None:
         (FakeSegmenter(bands=("red", "green", "blue")), "trained for the bands red, green, blue"),
         (FakeSegmenter(bands=("nir", "red", "green", "blue")), "trained for the bands nir, red, green, blue"),
         (FakeSegmenter(resolution=0.6), "trained at 0.6 m, and the grid has 2 m pixels"),
+        (FakeSegmenter(stretch="minmax"), 'trained with the stretch "minmax", and scenes.stretch is "none"'),
     ],
 )
 def test_model_for_something_else_is_refused(
@@ -202,3 +203,31 @@ def test_what_a_killed_run_left_is_swept(project: Project) -> None:
     (project.map_folder / ".E1N1.999999999.part.tif").write_bytes(b"half")
     map_area(project)
     assert not list(project.map_folder.glob(".*"))
+
+
+def test_smaller_area_leaves_no_tile_outside(project: Project, tmp_path: Path) -> None:
+    map_area(project)
+    corner = map_area(project, bbox=(LEFT + 10, TOP - 20, LEFT + 20, TOP - 10))
+    assert (corner.figures["tiles"], len(tiles(project))) == (1, 4), "the option bbox does not remove tiles"
+    area = f"\n[area]\nbbox = [{LEFT + 10}, {TOP - 20}, {LEFT + 20}, {TOP - 10}]\n"
+    (tmp_path / "bocage.toml").write_text(SETTINGS + area, encoding="utf-8")
+    map_area(Project.open(tmp_path))
+    assert len(tiles(project)) == len(list(project.map_folder.glob("*.json"))) == 1
+
+
+def test_mosaic_of_two_models_is_said(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert map_area(project).figures["models_in_mosaic"] == ["f" * 64]
+    assert not caplog.records
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: FakeSegmenter(digest="e" * 64))
+    outcome = map_area(project, bbox=(LEFT + 10, TOP - 20, LEFT + 20, TOP - 10))
+    assert outcome.figures["models_in_mosaic"] == ["e" * 64, "f" * 64]
+    assert "mixes tiles of 2 models: eeeeeeeeeeee in 1 tiles, ffffffffffff in 3 tiles" in caplog.text
+
+
+def test_batch_size_and_workers_do_not_make_tiles_stale(project: Project, tmp_path: Path) -> None:
+    map_area(project)
+    settings = SETTINGS + 'batch_size = 3\nworkers = 2\nengine = "ray"\n'
+    (tmp_path / "bocage.toml").write_text(settings, encoding="utf-8")
+    assert plan(Project.open(tmp_path)).jobs == ()

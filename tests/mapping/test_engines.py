@@ -1,13 +1,17 @@
 """Every engine gives the map of every other."""
 
 import errno
+import multiprocessing
+import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bocage.errors import MissingExtraError, SettingsError, StorageError
 from bocage.files import digest_file
+from bocage.mapping import local
 from bocage.mapping.engines import make_engine
 from tests.mapping.fakes import fake_work
 from tests.mapping.run_slowly import plan_of, run
@@ -93,3 +97,16 @@ def test_error_of_a_pool_worker_reaches_the_caller(tmp_path: Path) -> None:
     work = fake_work(blocked)
     with pytest.raises(OSError, match="file"):
         list(make_engine("local", 2).run(plan_of(tmp_path / "none").jobs, work, work.load()))
+
+
+@pytest.mark.parametrize("given", [None, "3"])
+def test_pool_worker_takes_its_share_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    told: list[int] = []
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=told.append))
+    monkeypatch.setattr(local, "_here", None)
+    monkeypatch.setattr(os, "environ", {} if given is None else {"OMP_NUM_THREADS": given})
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    local._begin(fake_work(tmp_path), multiprocessing.Value("i", 0), 4, 0)
+    assert told == ([2] if given is None else [])

@@ -9,8 +9,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.warp import transform as warp_points
 
+import bocage
 from bocage.errors import ModelError, SceneError
 from bocage.mapping.segmentation import segment_raster
+from bocage.scenes.projection import crs_text
 from tests.mapping.fakes import BANDS, FakeSegmenter
 
 
@@ -105,3 +107,51 @@ def test_model_for_other_bands_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "scene.tif", "EPSG:32631", Affine(2, 0, 500_000, 0, -2, 5_400_000))
     with pytest.raises(ModelError, match="trained for the bands red, green, blue"):
         segment_raster(tmp_path / "scene.tif", FakeSegmenter(bands=("red", "green", "blue")), bands=BANDS)
+
+
+def plain(path: Path, image: NDArray[np.generic], crs: str = "EPSG:32631", **options: object) -> Path:
+    """Write a raster without nodata, as any program does: GDAL takes the fourth of four bytes for alpha."""
+    count, rows, columns = image.shape
+    transform = Affine(2, 0, 500_000, 0, -2, 5_400_000)
+    profile = {"driver": "GTiff", "count": count, "height": rows, "width": columns, "dtype": image.dtype, **options}
+    with rasterio.open(path, "w", **profile, crs=crs, transform=transform) as file:
+        file.write(image)
+    return path
+
+
+def test_near_infrared_of_0_is_ground(tmp_path: Path) -> None:
+    image = np.full((4, 64, 64), 90, dtype=np.uint8)
+    image[3, 20:40, 20:40] = 0
+    path = plain(tmp_path / "scene.tif", image, photometric="RGB", ALPHA="YES")
+    with rasterio.open(path) as file:
+        assert (file.dataset_mask()[20:40, 20:40] == 0).all(), "GDAL does not take the band for alpha any more"
+    assert np.isfinite(segment_raster(path, FakeSegmenter(), bands=BANDS, chip=64).probability).all()
+
+
+def test_pixels_that_are_no_number_stay_unknown(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).uniform(0, 1, (4, 64, 64)).astype(np.float32)
+    image[:, 20:40, 20:40] = np.nan
+    path = plain(tmp_path / "scene.tif", image)
+    found = np.isfinite(segment_raster(path, FakeSegmenter(stretch="minmax"), bands=BANDS, chip=64).probability)
+    np.testing.assert_array_equal(found, np.isfinite(image[0]))
+
+
+def test_scene_is_stretched_as_the_model_was_trained(tmp_path: Path) -> None:
+    bytes_ = np.random.default_rng(0).integers(1, 256, (4, 64, 64)).astype(np.uint8)
+    eight = plain(tmp_path / "eight.tif", bytes_)
+    sixteen = plain(tmp_path / "sixteen.tif", bytes_.astype(np.uint16) * 7)
+    as_they_are = bocage.segment(eight, FakeSegmenter(), bands=BANDS)
+    full = bocage.segment(sixteen, FakeSegmenter(stretch="percentile", percentiles=(0.0, 1.0)), bands=BANDS)
+    cut = bocage.segment(sixteen, FakeSegmenter(stretch="percentile", percentiles=(0.2, 0.8)), bands=BANDS)
+    # Bytes 1 to 255 times 7 between their extremes are those bytes again.
+    np.testing.assert_allclose(full, as_they_are, atol=1e-5)
+    assert float(abs(cut - full).max()) > 0.01
+    with pytest.raises(SceneError, match="cannot be used without a stretch"):
+        bocage.segment(sixteen, FakeSegmenter(), bands=BANDS)
+
+
+def test_reference_system_is_named_as_scenes_name_it(tmp_path: Path) -> None:
+    local = "+proj=laea +lat_0=52 +lon_0=10 +x_0=4321000 +y_0=3210000 +ellps=WGS84 +units=m"
+    path = plain(tmp_path / "scene.tif", np.full((4, 64, 64), 90, dtype=np.uint8), local)
+    with rasterio.open(path) as file:
+        assert segment_raster(path, FakeSegmenter(), bands=BANDS, chip=64).crs == crs_text(file.crs)

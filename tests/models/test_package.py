@@ -20,7 +20,8 @@ DESCRIPTION = ModelDescription(
     backbone="efficientnet_lite0",
     bands=BANDS,
     resolution=1.2,
-    stretch="percentile",
+    stretch="minmax",
+    percentiles=(0.01, 0.98),
     chip=128,
     metrics={"iou": 0.8},
     hyperparameters={"steps": 10},
@@ -46,6 +47,7 @@ def test_a_loaded_model_predicts_as_the_saved_one(package: Path) -> None:
     valid = np.ones((1, 64, 64), np.bool_)
     np.testing.assert_array_equal(loaded.predict(images, valid), own.predict(images, valid))
     assert (loaded.bands, loaded.resolution) == (BANDS, 1.2)
+    assert (loaded.stretch, loaded.percentiles) == ("minmax", (0.01, 0.98))
     assert loaded.digest == digest_file(package / "model.safetensors")
 
 
@@ -102,6 +104,7 @@ def _shorten(folder: Path) -> None:
         (lambda folder: (folder / "model.json").unlink(), "holds no model package"),
         (_shorten, "model.json is not the description of a model"),
         (_change(**{"mlm:input": []}), "model.json is not the description of a model"),
+        (_change(**{"bocage:stretch": "gamma"}), "model.json is not the description of a model"),
         (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net on vit"),
         (_change(**{"mlm:architecture": "DPT"}), "does not know: DPT"),
         (_change(**{"bocage:backbone": "resnet50"}), "does not fit a U-Net on resnet50"),

@@ -7,6 +7,7 @@ import rasterio
 
 from bocage.errors import ProductError, ProjectError
 from bocage.features.extraction import extract_features
+from bocage.files import write_json
 from bocage.outcome import Outcome
 from bocage.products import check_products, layers, write_products
 from bocage.project import Project
@@ -121,6 +122,21 @@ def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> N
     names = {path.name for path in project.products_folder.iterdir()}
     assert names == {path.name for path in outcome.outputs} | {"notes.txt"}
     assert all("_v02_" in path.name for path in outcome.outputs)
+
+
+def test_products_of_a_cell_that_is_no_longer_mapped_are_removed(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, landscape())
+    extract_features(project)
+    outcome = write_products(project)
+    gone = project.products_folder / "clms_hrlslf_swf_s2021_r5m_e44n30_03035_v01_r00_20211231.tif"
+    gone.write_bytes(outcome.outputs[0].read_bytes())
+    receipt = project.receipts_folder / "products" / "e44n30.json"
+    write_json(receipt, {"inputs": "", "files": {gone.name: ""}, "figures": {}})
+    assert write_products(project).figures == outcome.figures
+    assert not gone.exists()
+    assert not receipt.exists()
+    assert {path.name for path in project.products_folder.iterdir()} == {path.name for path in outcome.outputs}
 
 
 def test_a_map_without_features_gives_empty_valid_products(tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
+import os
+from pathlib import Path
+
+import geopandas as gpd
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely.geometry import box
 
+from bocage.errors import StorageError
 from bocage.grid import Grid, Window
 from bocage.products.colours import COLOURS, codes_of
-from bocage.products.writers import density, padded
+from bocage.products.writers import density, padded, write_vector
 
 GRID = Grid("EPSG:3035", 5.0)
 
@@ -48,3 +54,26 @@ def test_colour_tables_hold_every_code_of_their_layer() -> None:
     ramp = COLOURS["swf", "r100m"]
     assert (ramp[1], ramp[51], ramp[100]) == ((168, 255, 172), (84, 159, 88), (28, 92, 36))
     assert COLOURS["wvl", "r5m"][1] == (117, 221, 0)
+
+
+def squares() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"id": [1, 2]}, geometry=[box(0, 0, 9, 9), box(20, 0, 29, 9)], crs="EPSG:3035")
+
+
+def test_the_same_features_give_the_same_bytes(tmp_path: Path) -> None:
+    pairs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        pairs.append(write_vector(tmp_path / name, "stem", squares(), "20210714"))
+    for one, two in zip(*pairs, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    assert len(gpd.read_file(pairs[0][0], layer="stem")) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_said_in_our_words(tmp_path: Path) -> None:
+    # The temporary name leads to a device on which every write fails for want of space.
+    (tmp_path / f".stem.{os.getpid()}.part.gpkg").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"stem\.gpkg could not be written: No space left"):
+        write_vector(tmp_path, "stem", squares(), "20210714")
+    assert list(tmp_path.iterdir()) == []

@@ -145,3 +145,14 @@ def test_an_area_without_layers_or_scenes_is_refused(
 def test_labels_that_were_never_built_are_named(make_project: Maker) -> None:
     with pytest.raises(ProjectError, match="holds no labels"):
         read_labels(make_project(), Window(0, 0, 1, 1))
+
+
+def test_a_pattern_of_corrections_must_name_one_file(tmp_path: Path, make_project: Maker) -> None:
+    project = make_project(TREES, reference={"corrections": "corr/*.gpkg"})
+    with pytest.raises(LayerError, match=r"'corr/\*\.gpkg' matches no file"):
+        Sources.open(project)
+    (tmp_path / "corr").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "corr" / f"{name}.gpkg").touch()
+    with pytest.raises(LayerError, match=r"'corr/\*\.gpkg' matches 2 files: a\.gpkg, b\.gpkg"):
+        Sources.open(project)

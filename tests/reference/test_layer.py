@@ -1,5 +1,6 @@
 """A layer on the lattice: values, validity, invariance to the window, and clear refusals."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from bocage.errors import LayerError
 from bocage.grid import Window
 from bocage.project import Project
+from bocage.reference import layer as module
 from bocage.reference.layer import label_of, open_layer
 from bocage.settings import LayerKind, LayerSettings
 
@@ -136,6 +138,27 @@ def test_a_truncated_file_is_an_error_and_not_a_hole(
     layer = open_layer(settings, project)
     with pytest.raises(LayerError, match=r"tcd\.tif cannot be read"):
         layer.read(project.grid, layer.files[0].window)
+
+
+def test_a_copy_without_its_times_is_the_same_layer(
+    write_layer: Writer, make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_layer("tcd.tif", np.full((4, 4), 7, np.uint8), 10.0)
+    project = make_project(settings := layer_settings("tree_cover_density", "tcd.tif"))
+    (file,) = open_layer(settings, project).files
+    before = file.stamp
+    os.utime(path, ns=(1, 1))
+    assert file.stamp == before
+    write_layer("tcd.tif", np.full((4, 4), 8, np.uint8), 10.0)
+    assert path.stat().st_size == int(before.split(":")[1])
+    assert file.stamp != before
+    # A file that is too large to be read only for its digest is told by its time.
+    monkeypatch.setattr(module, "_READ_WHOLE", 0)
+    os.utime(path, ns=(1, 1))
+    assert file.stamp.endswith(":1")
+    path.unlink()
+    with pytest.raises(LayerError, match=r"tcd\.tif cannot be read"):
+        _ = file.stamp
 
 
 def test_label_of_a_map_of_classes(write_layer: Writer, make_project: Maker) -> None:

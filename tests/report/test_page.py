@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from bocage.project import Project
 from bocage.report import write_report
+from bocage.report.album import collect
 from bocage.report.page import duration
 
 HARNESS = """<!doctype html><link rel="icon" href="data:,">
@@ -156,3 +158,18 @@ def test_page_fits_a_telephone(page: str, browser: Any) -> None:
         dom, console = browser.dump(f"{address}/harness.html", "--virtual-time-budget=10000")
     assert console == []
     assert result_in(dom)["overflow"] <= 0
+
+
+def test_a_damaged_scene_and_the_rest_of_a_killed_run_leave_the_report_whole(
+    full_project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = Project.open(shutil.copytree(full_project.folder, tmp_path / "copy"))
+    scene = copy.folder / "scenes" / "west.tif"
+    scene.write_bytes(scene.read_bytes()[:2000])
+    (copy.map_folder / ".E2000N1499.123.part.tif").write_bytes(b"half")
+    (copy.features_folder / ".E2000N1499.123.part.parquet").write_bytes(b"half")
+    pictures = collect(copy)
+    assert set(pictures) == {"places", "chips", "mosaic", "features", "curves"}
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "without scene west" in warnings[0]

@@ -59,8 +59,10 @@ def test_a_share_of_zero_is_no_split() -> None:
     [(2, 0.1, 0.1, "lie in 2 blocks, and 3 splits"), (1, 0.1, 0, "lie in 1 block, and 2"), (9, 0.5, 0.5, "nothing")],
 )
 def test_too_few_blocks_are_refused(blocks: int, test: float, validation: float, message: str) -> None:
-    with pytest.raises(SampleError, match=message):
+    with pytest.raises(SampleError, match=message) as caught:
         split_blocks({str(block): 3 for block in range(blocks)}, test, validation, np.random.default_rng(0))
+    # Training refuses an empty split, so that is no way out.
+    assert "share of 0" not in caught.value.mend
 
 
 def test_scenes_are_split_by_name() -> None:

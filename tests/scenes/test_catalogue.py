@@ -21,6 +21,7 @@ from bocage.errors import ProjectError, SceneError
 from bocage.grid import Bounds, Grid
 from bocage.project import Project
 from bocage.scenes import BANDS, Catalogue, Scene, catalogue_scenes, cataloguing, open_scene, recognise
+from bocage.scenes.catalogue import read_entries, write_entries
 from bocage.scenes.item import from_item, to_item
 from tests.scenes.rasters import noise, write_raster, write_sidecar
 
@@ -250,3 +251,31 @@ def test_dakota_and_california_need_their_bands_stated(data_folder: Path, tmp_pa
             patch = reader.read(reader.window)
         assert patch.valid.mean() > 0.8
         assert all(20 < band[patch.valid].mean() < 235 for band in patch.image)
+
+
+def test_a_path_that_holds_no_raster_is_refused_by_name(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / ".x.123.part.tif").write_bytes(b"half")
+    with pytest.raises(SceneError, match=r"no scenes: .*empty holds no raster"):
+        catalogue_scenes(project, [str(empty)])
+    write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20))
+    (tmp_path / "scenes" / ".a.123.part.tif").write_bytes(b"half")
+    outcome = catalogue_scenes(project, [str(empty), "elsewhere/*.tif"])
+    assert outcome.figures["scenes"] == 1
+    assert [refusal.subject for refusal in outcome.refused] == [str(empty), "elsewhere/*.tif"]
+
+
+def test_a_scene_whose_file_is_gone_can_still_be_shown(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    path = write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20))
+    catalogue_scenes(project)
+    entry = read_entries(project.scenes_file, project.grid.crs)[0]
+    path.unlink()
+    item = to_item(entry.scene, project.grid.crs, tmp_path).to_dict(include_self_link=False)
+    assert "file:size" not in item["assets"]["data"]
+    assert item["assets"]["data"]["file:checksum"].endswith(entry.scene.digest)
+    # The file may also vanish between its recognition and the writing of the catalogue.
+    write_entries(project.scenes_file, [entry], project.grid.crs)
+    assert read_entries(project.scenes_file, project.grid.crs)[0].size == entry.size

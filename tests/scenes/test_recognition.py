@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from shapely import contains_xy
 from bocage.errors import BocageError, SceneError
 from bocage.grid import Grid
 from bocage.scenes import BANDS, STRETCH_TAG, open_scene, recognise
+from bocage.scenes.sidecar import read_sidecar
 from tests.scenes.rasters import noise, write_raster, write_sidecar
 
 GRID = Grid("EPSG:3035", 2.0)
@@ -243,3 +245,21 @@ def test_edge_cases_are_recognised_or_refused_in_our_words(data_folder: Path) ->
                 refusals.append(error.problem)
     assert fine
     assert all("cog" in problem for problem in refusals)
+
+
+@pytest.mark.parametrize("href", ["../clouds.geojson", "sub/../../clouds.geojson", "/etc/hostname"])
+def test_a_cloud_mask_may_not_lie_outside_the_delivery(tmp_path: Path, href: str) -> None:
+    (tmp_path / "clouds.geojson").write_text("{}")
+    (tmp_path / "delivery" / "sub").mkdir(parents=True)
+    sidecar = write_sidecar(tmp_path / "delivery" / "a.tif", None, clouds=href)
+    with pytest.raises(SceneError, match="outside the folder of the delivery"):
+        read_sidecar(sidecar.with_suffix(".tif"))
+
+
+@pytest.mark.parametrize("href", ["clouds.geojson", "sub/clouds.geojson", "./sub/../clouds.geojson"])
+def test_a_cloud_mask_may_lie_beside_the_raster_or_below(tmp_path: Path, href: str) -> None:
+    (tmp_path / "sub").mkdir()
+    for folder in (tmp_path, tmp_path / "sub"):
+        (folder / "clouds.geojson").write_text("{}")
+    write_sidecar(tmp_path / "a.tif", None, clouds=href)
+    assert read_sidecar(tmp_path / "a.tif").clouds == Path(os.path.normpath(tmp_path / href))

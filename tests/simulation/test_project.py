@@ -10,10 +10,11 @@ import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
-from bocage.errors import GridError
+from bocage.errors import GridError, ProjectError, StorageError
 from bocage.files import digest_file
 from bocage.project import Project
 from bocage.scenes import Catalogue, catalogue_scenes
+from bocage.simulation import project as simulated
 from bocage.simulation import simulate
 
 _HIGHEST_NDVI_IOU = 0.55
@@ -70,6 +71,56 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_does_not(tmp_path:
     scene = next(name for name in names if name.startswith("scenes/PHR1A") and name.endswith(".tif"))
     assert digest_file(first / scene) != digest_file(other / scene)
     assert took < 20
+
+
+def test_a_finished_simulation_is_left_alone_with_the_settings_of_the_person(tmp_path: Path) -> None:
+    folder = simulate(tmp_path / "demo", size=400, families=("WV2",))
+    (folder / "bocage.toml").write_text("# mine\n")
+    (folder / "labels").mkdir()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert simulate(folder, size=400, families=("WV2",)) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    with pytest.raises(ProjectError, match="holds a simulation of seed 0"):
+        simulate(folder, size=400, families=("WV2",), seed=1)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_an_interrupted_simulation_is_made_again_and_keeps_edited_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(simulated, "write_layers", stop)
+        with pytest.raises(KeyboardInterrupt):
+            simulate(tmp_path, size=400, families=("WV2",))
+    assert not (tmp_path / "bocage.toml").exists()
+    simulate(tmp_path, size=400, families=("WV2",))
+    layer = tmp_path / "layers" / "tcd.tif"
+    layer.unlink()
+    (tmp_path / "bocage.toml").write_text("# mine\n")
+    simulate(tmp_path, size=400, families=("WV2",))
+    assert layer.is_file()
+    assert (tmp_path / "bocage.toml").read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("name", ["bocage.toml", "notes/plan.txt", ".bocage/simulation.json"])
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, name: str) -> None:
+    own = tmp_path / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine")
+    with pytest.raises(ProjectError) as caught:
+        simulate(tmp_path, size=400)
+    assert "new" in caught.value.mend
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [own]
+    assert own.read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("mine")
+    with pytest.raises(StorageError, match="demo"):
+        simulate(tmp_path / "demo", size=400)
 
 
 def test_fewer_families_fly_the_same_takes(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Tiles: the ground that the lattice says, transparent where nothing is known."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,3 +83,13 @@ def test_info_of_a_project_without_anything(project: Project, tmp_path: object) 
     assert Painter(empty).features(Bounds(0, 0, 10, 10))["total"] == 0
     picture = Image.open(io.BytesIO(Painter(empty).tile("scenes", 0, 0, 0)))
     assert np.asarray(picture)[..., 3].max() == 0
+
+
+def test_the_rest_of_a_killed_run_is_no_layer(tmp_path: Path) -> None:
+    (tmp_path / "bocage.toml").write_text("")
+    for folder, name in (("map", ".E0N0.123.part.tif"), ("features", ".E0N0.123.part.parquet")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(b"half")
+    assert Painter(Project.open(tmp_path)).info()["layers"] == {
+        "scenes": False, "probability": False, "features": False
+    }  # fmt: skip

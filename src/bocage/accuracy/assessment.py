@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from bocage.accuracy.responses import ReadLabel, find_responses, responses_from_
 from bocage.accuracy.sampling import STRATA, ReadProbability, classes_of, draw_points
 from bocage.accuracy.truth import compare_everywhere
 from bocage.errors import AccuracyError
-from bocage.files import whole_file, write_json
+from bocage.files import whole_file, write_bytes, write_json
 from bocage.grid import Window
 from bocage.outcome import Outcome
 from bocage.project import Project
@@ -43,19 +44,22 @@ class Design:
         (strata,) pixels in the population.
     nodata
         Pixels of the population without a map value.
+    seed
+        What the points were drawn with.
     """
 
     points: gpd.GeoDataFrame
     sizes: NDArray[np.int64]
     nodata: int
+    seed: int
 
 
 def plan_assessment(project: Project) -> Outcome:
     """Draw the sample and write it for interpreters, without saying what the map shows.
 
     ``accuracy/plan.gpkg`` holds one square per pixel and an empty column ``response``; the interpreter fills it in
-    there, or saves the table as ``responses.gpkg`` or ``responses.csv`` beside it. ``accuracy/sample.parquet`` keeps
-    the strata.
+    there, or saves the table as ``responses.gpkg`` or ``responses.csv`` beside it. ``plan.parquet`` and ``plan.json``
+    keep the strata and the weights, which the responses are read with however the map has changed since.
 
     Raises
     ------
@@ -70,10 +74,11 @@ def plan_assessment(project: Project) -> Outcome:
         )
     population = population_of(project)
     design = _draw(project, population, map_reader(project))
-    _write_design(project, design)
     plan = folder / "plan.gpkg"
+    # Last, so that no plan is handed out whose strata are not on disk.
+    _write_design(project, design)
     _write_plan(plan, design, project)
-    return Outcome((plan, folder / "sample.parquet"), _design_figures(design, population, project))
+    return Outcome((plan, folder / "plan.parquet", folder / "plan.json"), _design_figures(design, population))
 
 
 def assess(project: Project) -> Outcome:
@@ -84,7 +89,8 @@ def assess(project: Project) -> Outcome:
     Raises
     ------
     AccuracyError
-        If there is no map, neither a reference layer nor responses, or no decided response.
+        If there is no map, neither a reference layer nor responses, a response to a point that the plan does not hold,
+        or no decided response.
     LayerError
         If the reference layer cannot be read.
     """
@@ -126,7 +132,8 @@ def assess(project: Project) -> Outcome:
         settings.confidence,
     )
     points = design.points.assign(mapped=mapped, response=response)
-    _write_design(project, Design(points, design.sizes, design.nodata))
+    with whole_file(folder / "sample.parquet") as temporary:
+        points.to_parquet(temporary)
     exhaustive = None if label is None else compare_everywhere(project, population, read, label)
     content = {
         "population": {"kind": population.kind, "statement": population.statement, "cells": len(population.cells)},
@@ -134,7 +141,7 @@ def assess(project: Project) -> Outcome:
         "map_digest": map_digest(project),
         "threshold": project.settings.features.threshold,
         "confidence": settings.confidence,
-        "design": _design_figures(design, population, project),
+        "design": _design_figures(design, population),
         "estimates": _estimates(estimates, design, project),
         "exhaustive": exhaustive,
     }
@@ -173,7 +180,8 @@ def _draw(project: Project, population: Population, read: ReadProbability) -> De
     size = project.grid.resolution
     table = gpd.GeoDataFrame(
         {
-            "point_id": [f"P{number:06d}" for number in range(1, len(points.column) + 1)],
+            # The name is the pixel: a response can never be read as one about other ground, whichever plan it is from.
+            "point_id": [f"C{column}R{row}" for column, row in zip(points.column, points.row, strict=True)],
             "stratum": [STRATA[code] for code in points.stratum],
             "weight": (points.sizes / np.maximum(drawn, 1))[points.stratum],
             "column": points.column,
@@ -182,7 +190,7 @@ def _draw(project: Project, population: Population, read: ReadProbability) -> De
         geometry=gpd.points_from_xy((points.column + 0.5) * size, -(points.row + 0.5) * size),
         crs=project.grid.crs,
     )
-    return Design(table, points.sizes, points.nodata)
+    return Design(table, points.sizes, points.nodata, settings.seed)
 
 
 def _pixels(design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -191,12 +199,10 @@ def _pixels(design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def _write_design(project: Project, design: Design) -> None:
     folder = project.accuracy_folder
-    with whole_file(folder / "sample.parquet") as temporary:
+    with whole_file(folder / "plan.parquet") as temporary:
         design.points.to_parquet(temporary)
-    write_json(
-        folder / "design.json",
-        {"strata": dict(zip(STRATA, design.sizes.tolist(), strict=True)), "nodata": design.nodata},
-    )
+    lattice = [project.grid.crs, project.grid.resolution]
+    write_json(folder / "plan.json", {"nodata": design.nodata, "seed": design.seed, "lattice": lattice})
 
 
 def _read_design(project: Project, answered: Path) -> Design:
@@ -205,16 +211,24 @@ def _read_design(project: Project, answered: Path) -> Design:
     import geopandas as gpd
 
     folder = project.accuracy_folder
-    sample, sizes = folder / "sample.parquet", folder / "design.json"
-    if not sample.is_file() or not sizes.is_file():
+    sample, about = folder / "plan.parquet", folder / "plan.json"
+    if not sample.is_file() or not about.is_file():
         raise AccuracyError(
-            f"{answered} holds responses, but {sample} or {sizes} that says what they stand for is missing",
+            f"{answered} holds responses, but {sample} or {about} that says what they stand for is missing",
             "put both files of the plan back, or move the responses away and plan again",
         )
-    content = json.loads(sizes.read_text(encoding="utf-8"))
-    return Design(
-        gpd.read_parquet(sample), np.array([content["strata"][name] for name in STRATA]), int(content["nodata"])
-    )
+    content = json.loads(about.read_text(encoding="utf-8"))
+    # Columns and rows of another lattice are other ground.
+    if content["lattice"] != [project.grid.crs, project.grid.resolution]:
+        raise AccuracyError(
+            f"{answered} holds responses to a plan on the lattice {content['lattice']}, and that of the project is "
+            f"{[project.grid.crs, project.grid.resolution]}",
+            "set grid.crs and grid.resolution back, or move the responses away and plan again",
+        )
+    points = gpd.read_parquet(sample)
+    # Every stratum that holds a pixel has a point, so the weights say how many it holds.
+    sizes = points.groupby("stratum")["weight"].sum().reindex(STRATA, fill_value=0).round().to_numpy(np.int64)
+    return Design(points, sizes, int(content["nodata"]), int(content["seed"]))
 
 
 def _write_plan(path: Path, design: Design, project: Project) -> None:
@@ -223,12 +237,14 @@ def _write_plan(path: Path, design: Design, project: Project) -> None:
     points["geometry"] = points.geometry.buffer(project.grid.resolution / 2, cap_style="square")
     points["response"] = np.full(len(points), np.nan)
     points["note"] = ""
-    with whole_file(path) as temporary:
-        points.to_file(temporary, layer="plan", driver="GPKG")
+    # In memory first: GDAL tells of a full disk in errors of its own, of which nobody could be told to free space.
+    # The value is copied: Python 3.12.1 crashes when an error keeps the buffer of a BytesIO for the garbage collector.
+    content = io.BytesIO()
+    points.to_file(content, layer="plan", driver="GPKG")
+    write_bytes(path, content.getvalue())
 
 
-def _design_figures(design: Design, population: Population, project: Project) -> dict[str, Any]:
-    settings = project.settings.accuracy
+def _design_figures(design: Design, population: Population) -> dict[str, Any]:
     counts = design.points["stratum"].value_counts()
     total = int(design.sizes.sum())
     strata = [
@@ -239,7 +255,7 @@ def _design_figures(design: Design, population: Population, project: Project) ->
         "population": population.statement,
         "points": len(design.points),
         "strata": strata,
-        "seed": settings.seed,
+        "seed": design.seed,
         "pixels": total,
         "unmapped_share": design.nodata / (total + design.nodata),
     }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bocage.accuracy.sampling import ReadProbability
 from bocage.errors import AccuracyError
-from bocage.files import digest_file, digest_json
+from bocage.files import digest_file, digest_json, finished
 from bocage.grid import Window
 from bocage.project import Project
 
@@ -56,7 +56,7 @@ def population_of(project: Project) -> Population:
     AccuracyError
         If there is no map, or no test cell.
     """
-    names = sorted(path.stem for path in project.map_folder.glob("*.tif"))
+    names = [path.stem for path in finished(project.map_folder, "*.tif")]
     if not names:
         raise AccuracyError(f"{project.map_folder} holds no map", "run: bocage map")
     if project.settings.accuracy.population == "test":
@@ -88,7 +88,7 @@ def map_reader(project: Project) -> ReadProbability:
 def map_digest(project: Project) -> str:
     """Return a digest of the map: of its receipts, or of a tile that has none."""
     parts = {}
-    for path in sorted(project.map_folder.glob("*.tif")):
+    for path in finished(project.map_folder, "*.tif"):
         receipt = path.with_suffix(".json")
         parts[path.stem] = digest_file(receipt if receipt.is_file() else path)
     return digest_json(parts)

@@ -72,8 +72,8 @@ def responses_from_file(path: Path, points: Sequence[str]) -> NDArray[np.uint8]:
     for name, response in zip(table["point_id"].astype(str), table["response"], strict=True):
         if name not in index:
             raise AccuracyError(
-                f"{path}: point {name} is not in the sample of this project",
-                "interpret the points of accuracy/plan.gpkg, or plan the assessment again",
+                f"{path}: point {name} is not in the plan of this project",
+                "interpret the points of accuracy/plan.gpkg, or put the plan files back that the points are from",
             )
         if name in seen:
             raise AccuracyError(f"{path}: point {name} is there twice", "keep one row per point")

@@ -18,7 +18,15 @@ from bocage.grid import Bounds
 from bocage.mapping.engines import make_engine
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, make_plan
-from bocage.mapping.receipt import Recipe, TileSummary, cog_path, lies_at, read_summary, receipt_path
+from bocage.mapping.receipt import (
+    Recipe,
+    TileSummary,
+    cog_path,
+    lies_at,
+    read_summary,
+    receipt_path,
+    tiles_by_model,
+)
 from bocage.mapping.worker import Work
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
@@ -26,6 +34,7 @@ from bocage.project import Project
 
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
+    from bocage.settings import ScenesSettings
 
 _log = logging.getLogger("bocage")
 
@@ -56,7 +65,7 @@ def map_area(
     ProjectError
         If no scene is catalogued yet.
     ModelError
-        If the model was trained for other bands or another resolution.
+        If the model was trained for other bands, another resolution or another stretch.
     MappingError
         If no scene covers the area, if no pixel of it is valid, or if a worker dies.
     StorageError
@@ -76,7 +85,9 @@ def map_area(
     summaries = [*mapped, *_summaries(project.map_folder, todo)]
     refused = _refusals(mapped)
     _require_valid(todo, summaries, refused)
-    return Outcome((project.map_folder,), _figures(todo, mapped, summaries, time.perf_counter() - started), refused)
+    models = _models(project.map_folder)
+    figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
+    return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused)
 
 
 def plan(
@@ -111,13 +122,19 @@ def bare_rate(segmenter: Segmenter, chip: int, batch_size: int) -> float:
     return batch_size / max(time.perf_counter() - started, 1e-9)
 
 
-def check_model(segmenter: Segmenter, name: str, resolution: float) -> None:
-    """Refuse a model that was trained for other bands or for pixels of another size.
+def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:
+    """Refuse a model that was trained for other bands, for pixels of another size or for bytes of another stretch.
+
+    Parameters
+    ----------
+    scenes
+        The settings by which the scenes become bytes, or None where the model's own stretch is applied.
 
     Raises
     ------
     ModelError
-        If the bands are not red, green, blue, nir in that order, or the resolution differs from ``resolution``.
+        If the bands are not red, green, blue, nir in that order, the resolution differs from ``resolution``, or the
+        stretch from that of ``scenes``.
     """
     from bocage.scenes import BANDS  # rasterio and geopandas are slow to import
 
@@ -131,6 +148,25 @@ def check_model(segmenter: Segmenter, name: str, resolution: float) -> None:
             f"the model {name} was trained at {segmenter.resolution:g} m, and the grid has {resolution:g} m pixels",
             f"train a model at {resolution:g} m, or set grid.resolution to {segmenter.resolution:g}",
         )
+    if scenes is not None:
+        _check_stretch(segmenter, name, scenes)
+
+
+def _check_stretch(segmenter: Segmenter, name: str, scenes: ScenesSettings) -> None:
+    if segmenter.stretch != scenes.stretch:
+        raise ModelError(
+            f'the model {name} was trained with the stretch "{segmenter.stretch}", and scenes.stretch is '
+            f'"{scenes.stretch}"',
+            f'train a model on these scenes, or set scenes.stretch to "{segmenter.stretch}" and catalogue them anew',
+        )
+    # Other shares shift the bytes a little, as haze does, and may be meant: they are said, not refused.
+    if scenes.stretch == "percentile" and tuple(segmenter.percentiles) != tuple(scenes.percentiles):
+        _log.warning(
+            "the model %s was trained with the percentiles %s, and scenes.percentiles are %s",
+            name,
+            tuple(segmenter.percentiles),
+            tuple(scenes.percentiles),
+        )
 
 
 def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
@@ -143,7 +179,7 @@ def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
     name = model or settings.model
     folder = _model_folder(project, name)
     segmenter = load_model(folder)
-    check_model(segmenter, name, project.grid.resolution)
+    check_model(segmenter, name, project.grid.resolution, project.settings.scenes)
     lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
     recipe = Recipe(project.grid, lattice, folder.name, segmenter.digest)
     return segmenter, Work(recipe, project.map_folder, settings.batch_size, partial(load_model, folder), open_scene)
@@ -183,21 +219,37 @@ def _sweep(folder: Path) -> None:
 
 
 def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
-    """Remove tiles that no scene covers any more or that are of another grid; they would stay in the mosaic."""
+    """Remove tiles that are of another grid, outside the area or without a scene; they would stay in the mosaic.
+
+    Only the option ``bbox`` protects the tiles of the area that this run leaves out.
+    """
     planned = {job.tile.id for job in todo.tiles}
-    limits = [project.grid.window(each) for each in (project.bounds, _bounds(bbox)) if each is not None]
+    area, box = (None if each is None else project.grid.window(each) for each in (project.bounds, _bounds(bbox)))
     for path in sorted(project.map_folder.glob("*.json")):
         try:
             tile = project.tiling.tile(path.stem)
         except GridError:
             continue
-        elsewhere = not lies_at(project.map_folder, tile, project.grid)
-        if not elsewhere and (tile.id in planned or any(tile.window.intersection(limit) is None for limit in limits)):
+        if not lies_at(project.map_folder, tile, project.grid):
+            reason = "it is of another grid or tile size"
+        elif area is not None and tile.window.intersection(area) is None:
+            reason = "it lies outside area.bbox"
+        elif tile.id in planned or (box is not None and tile.window.intersection(box) is None):
             continue
-        reason = "it is of another grid or tile size" if elsewhere else "no catalogued scene covers it any more"
+        else:
+            reason = "no catalogued scene covers it any more"
         _log.warning("tile %s is removed: %s", tile.id, reason)
         cog_path(project.map_folder, tile.id).unlink(missing_ok=True)
         receipt_path(project.map_folder, tile.id).unlink()
+
+
+def _models(folder: Path) -> list[str]:
+    """Return the digests of the models in the mosaic; more than one is worth a warning, for no pixel shows it."""
+    counts = tiles_by_model(folder)
+    if len(counts) > 1:
+        parts = ", ".join(f"{digest[:12]} in {count} tiles" for digest, count in counts.items())
+        _log.warning("%s mixes tiles of %d models: %s; map without bbox to renew all", folder, len(counts), parts)
+    return list(counts)
 
 
 def _summaries(folder: Path, todo: Plan) -> Iterator[TileSummary]:

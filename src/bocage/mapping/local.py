@@ -84,8 +84,13 @@ def _begin(work: Work, started: Synchronized[int], workers: int, gpus: int) -> N
     if gpus > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(index % gpus)
     threads = max((os.cpu_count() or 1) // workers, 1)
+    chosen = "OMP_NUM_THREADS" in os.environ
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     _here = Worker(work)
+    # Unpickling ``work`` may have imported torch before this function began, and torch reads the variable only then.
+    torch = sys.modules.get("torch")
+    if torch is not None and not chosen:
+        torch.set_num_threads(threads)
 
 
 def _run(job: TileJob) -> TileSummary:

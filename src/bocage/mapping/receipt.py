@@ -7,6 +7,7 @@ no other record of the run, so a killed run is continued by looking at the folde
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -177,6 +178,17 @@ def lies_at(folder: Path, tile: Tile, grid: Grid) -> bool:
     """Say whether the receipt of a tile is for the pixels that the tile has now; an unreadable one counts as such."""
     properties = _properties(folder, tile.id)
     return properties is None or properties.get("bocage:grid") == _place(grid, tile)
+
+
+def tiles_by_model(folder: Path) -> dict[str, int]:
+    """Return how many tiles of the mosaic each model made, by the digest of the model; tiles without pixels apart."""
+    counts: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.json")):
+        properties = _properties(folder, path.stem)
+        model = properties.get("bocage:model") if properties is not None else None
+        if isinstance(model, dict) and "digest" in model and cog_path(folder, path.stem).is_file():
+            counts[str(model["digest"])] += 1
+    return dict(sorted(counts.items()))
 
 
 def _place(grid: Grid, tile: Tile) -> dict[str, Any]:

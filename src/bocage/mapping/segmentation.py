@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
@@ -19,6 +19,7 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.warp import reproject, transform_bounds
+from rasterio.windows import Window as PixelWindow
 
 from bocage.errors import SceneError
 from bocage.grid import Grid, Window
@@ -29,6 +30,8 @@ from bocage.mapping.tile import TileSettings, map_window
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
     from bocage.scenes.reader import SceneReader
+    from bocage.scenes.scene import Scene
+    from bocage.scenes.stretch import Method
 
 _BLOCK = 2048  # rows of the raster whose validity is read at once
 _WEB_MERCATOR = 3857  # its metres are not metres on the ground
@@ -61,7 +64,8 @@ def segment_raster(
     chip: int = 512,
     overlap: float = 0.25,
     batch_size: int = 4,
-    **radiometry: Any,
+    stretch: Method | None = None,
+    percentiles: tuple[float, float] | None = None,
 ) -> Segmentation:
     """Segment a georeferenced raster; the result lies on its own grid.
 
@@ -71,8 +75,9 @@ def segment_raster(
         Names of the raster's bands in file order, where the file does not say them.
     chip, overlap, batch_size
         Edge of a chip in model pixels, the share of it that neighbours have in common, chips per batch.
-    **radiometry
-        ``stretch`` and ``percentiles``, passed to :func:`bocage.scenes.open_raster`.
+    stretch, percentiles
+        How the raster becomes bytes; as the model was trained where None. A raster that holds stretched bytes already
+        wants "none", whatever the model.
 
     Raises
     ------
@@ -81,16 +86,23 @@ def segment_raster(
     ModelError
         If the model was trained for other bands.
     """
-    from bocage.scenes import open_raster  # slow to import
+    from bocage.scenes import open_scene, recognise  # slow to import
 
     path = Path(path)
     grid, crs, transform, shape = _frame(path, segmenter.resolution)
     check_model(segmenter, getattr(segmenter, "digest", "given")[:12], grid.resolution)
     settings = TileSettings(Lattice.of(chip, overlap, segmenter.multiple), batch_size)
-    with open_raster(path, grid=grid, bands=bands, **radiometry) as reader:
+    scene = recognise(
+        path,
+        grid,
+        bands=bands,
+        stretch=segmenter.stretch if stretch is None else stretch,
+        percentiles=segmenter.percentiles if percentiles is None else percentiles,
+    )
+    with open_scene(scene, grid) as reader:
         lattice_probability, window = segment_reader(reader, segmenter, settings)
     probability = _onto(lattice_probability, grid, window, crs, transform, shape)
-    _mask(path, probability)
+    _mask(scene, probability)
     return Segmentation(probability, crs, transform)
 
 
@@ -112,28 +124,27 @@ def segment_reader(
 
 def _frame(path: Path, resolution: float) -> tuple[Grid, str, Affine, tuple[int, int]]:
     """Return the lattice to segment on, and the raster's own georeference."""
+    from bocage.scenes.projection import crs_text  # see above
+
     try:
         with rasterio.open(path) as file:
             if file.crs is None:
                 raise SceneError(f"{path} has no coordinate reference system", "assign one with gdal_edit.py -a_srs")
             west, south, east, north = transform_bounds(file.crs, "EPSG:4326", *file.bounds)
             grid = Grid(_metric(file.crs, (west + east) / 2, (south + north) / 2), resolution)
-            return grid, _name(file.crs), file.transform, file.shape
+            return grid, crs_text(file.crs), file.transform, file.shape
     except RasterioError as error:
         raise SceneError(f"{path} cannot be opened as a raster: {error}", "deliver the file again") from error
 
 
 def _metric(crs: CRS, longitude: float, latitude: float) -> str:
     """Return the raster's own reference system if its units are metres on the ground, else the UTM zone there."""
+    from bocage.scenes.projection import crs_text  # see above
+
     if crs.is_projected and crs.linear_units_factor[1] == 1.0 and crs.to_epsg() != _WEB_MERCATOR:
-        return _name(crs)
+        return crs_text(crs)
     zone = min(int((longitude + 180) // 6) + 1, 60)
     return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
-
-
-def _name(crs: CRS) -> str:
-    code = crs.to_epsg()
-    return str(crs.to_wkt()) if code is None else f"EPSG:{code}"
 
 
 def _onto(
@@ -157,10 +168,17 @@ def _onto(
     return result
 
 
-def _mask(path: Path, probability: NDArray[np.float32]) -> None:
-    """Set NaN where the raster itself is invalid: resampling must not carry probability over its edge."""
-    with rasterio.open(path) as file:
+def _mask(scene: Scene, probability: NDArray[np.float32]) -> None:
+    """Set NaN where the raster itself is invalid: resampling must not carry probability over its edge.
+
+    GDAL's own mask would not do: it takes the fourth band of a plain file for alpha, and knows nothing of NaN pixels.
+    """
+    from bocage.scenes.bands import band_indexes  # see above
+    from bocage.scenes.survey import valid_pixels
+
+    indexes = band_indexes(scene.bands)
+    with rasterio.open(scene.path) as file:
         for first in range(0, file.height, _BLOCK):
-            rows = (first, min(first + _BLOCK, file.height))
-            mask = file.dataset_mask(window=(rows, (0, file.width)))
-            probability[rows[0] : rows[1]][mask == 0] = np.nan
+            window = PixelWindow(0, first, file.width, min(_BLOCK, file.height - first))
+            valid = valid_pixels(file, file.read(list(indexes), window=window), window, indexes)
+            probability[first : first + _BLOCK][~valid] = np.nan

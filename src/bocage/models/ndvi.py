@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bocage.errors import ModelError
 from bocage.files import digest_json
+
+if TYPE_CHECKING:
+    from bocage.scenes.stretch import Method
 
 _RED, _NIR = 0, 3
 _BINS = 400
@@ -27,6 +31,8 @@ class NdviThreshold:
     bands: tuple[str, ...] = ("red", "green", "blue", "nir")
     resolution: float = 0.0
     multiple: int = 1
+    stretch: Method = "percentile"
+    percentiles: tuple[float, float] = (0.005, 0.995)
 
     @property
     def digest(self) -> str:
@@ -35,9 +41,16 @@ class NdviThreshold:
 
     @classmethod
     def fit(
-        cls, chips: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8]]], resolution: float = 0.0
+        cls,
+        chips: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8]]],
+        resolution: float = 0.0,
+        *,
+        stretch: Method = "percentile",
+        percentiles: tuple[float, float] = (0.005, 0.995),
     ) -> NdviThreshold:
         """Return the threshold with the best IoU on chips of (image (4, rows, columns), label 0, 1 or 255 = ignore).
+
+        ``resolution``, ``stretch`` and ``percentiles`` are those that the chips were cut with.
 
         Raises
         ------
@@ -56,7 +69,7 @@ class NdviThreshold:
         # Bins above a threshold are called tree; a suffix sum gives the counts of every threshold at once.
         found, false = tree[::-1].cumsum()[::-1], other[::-1].cumsum()[::-1]
         best = int(np.argmax(found / (tree.sum() + false)))
-        return cls(best / _BINS * 2 - 1, resolution=resolution)
+        return cls(best / _BINS * 2 - 1, resolution=resolution, stretch=stretch, percentiles=percentiles)
 
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return 1 where the index is at or above the threshold and the pixel is valid, 0 elsewhere."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -25,6 +25,7 @@ from bocage.files import digest_file, write_bytes, write_json
 from bocage.models.backbones import BACKBONES
 from bocage.models.network import MULTIPLE, build_network
 from bocage.models.segmenter import TorchSegmenter
+from bocage.scenes.stretch import Method
 
 WEIGHTS, ITEM = "model.safetensors", "model.json"
 ARCHITECTURE = "U-Net"
@@ -36,6 +37,7 @@ _EXTENSIONS = (
 )
 # Multihash prefix of a SHA-256: the function's code and the length, as the file extension asks for.
 _SHA256 = "1220"
+_PERCENTILES = (0.005, 0.995)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class ModelDescription:
         Metres per pixel.
     stretch
         How the scenes became bytes: a value of ``scenes.stretch``.
+    percentiles
+        Low and high share of that stretch where it is "percentile": the value of ``scenes.percentiles``.
     chip
         Edge of the crops that it was trained on, in pixels.
     pretrained
@@ -74,7 +78,7 @@ class ModelDescription:
     backbone: str
     bands: tuple[str, ...]
     resolution: float
-    stretch: str
+    stretch: Method
     chip: int
     architecture: str = ARCHITECTURE
     pretrained: bool = False
@@ -83,6 +87,7 @@ class ModelDescription:
     training_digest: str = ""
     bbox: tuple[float, float, float, float] | None = None
     created: str = ""
+    percentiles: tuple[float, float] = _PERCENTILES
 
 
 def save_package(folder: Path, network: nn.Module, description: ModelDescription) -> tuple[Path, Path]:
@@ -120,7 +125,7 @@ def read_description(folder: Path | str) -> tuple[ModelDescription, str]:
             backbone=str(properties["bocage:backbone"]),
             bands=tuple(str(band) for band in properties["mlm:input"][0]["bands"]),
             resolution=float(properties["bocage:resolution"]),
-            stretch=str(properties["bocage:stretch"]),
+            stretch=_stretch(properties["bocage:stretch"]),
             chip=int(properties["bocage:chip"]),
             architecture=str(properties["mlm:architecture"]),
             pretrained=bool(properties["mlm:pretrained"]),
@@ -129,6 +134,7 @@ def read_description(folder: Path | str) -> tuple[ModelDescription, str]:
             training_digest=str(properties["bocage:training_digest"]),
             bbox=tuple(item["bbox"]) if "bbox" in item else None,
             created=str(properties["datetime"]),
+            percentiles=_percentiles(properties),
         )
         checksum = str(item["assets"]["model"]["file:checksum"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -168,7 +174,28 @@ def load_model(folder: Path | str) -> TorchSegmenter:
             f"{path} does not fit a {ARCHITECTURE} on {description.backbone}: {str(error).splitlines()[0]}",
             "train the model again with this version",
         ) from error
-    return TorchSegmenter(network, bands=description.bands, resolution=description.resolution, digest=digest)
+    return TorchSegmenter(
+        network,
+        bands=description.bands,
+        resolution=description.resolution,
+        digest=digest,
+        stretch=description.stretch,
+        percentiles=description.percentiles,
+    )
+
+
+def _stretch(value: str) -> Method:
+    methods: tuple[Method, ...] = get_args(Method)
+    for method in methods:
+        if value == method:
+            return method
+    raise ValueError(f"bocage:stretch {value!r} is none of {', '.join(methods)}")
+
+
+def _percentiles(properties: Mapping[str, Any]) -> tuple[float, float]:
+    # Packages of earlier versions do not say them; those shares are the default that their scenes were stretched by.
+    low, high = properties.get("bocage:percentiles", _PERCENTILES)
+    return float(low), float(high)
 
 
 def _item(description: ModelDescription, digest: str, size: int, parameters: int) -> dict[str, Any]:
@@ -188,6 +215,7 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
             "bocage:backbone": description.backbone,
             "bocage:resolution": description.resolution,
             "bocage:stretch": description.stretch,
+            "bocage:percentiles": list(description.percentiles),
             "bocage:chip": description.chip,
             "bocage:multiple": MULTIPLE,
             "bocage:metrics": dict(description.metrics),

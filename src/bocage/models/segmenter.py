@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from torch import nn
 
 from bocage.errors import ModelError
 from bocage.models.network import MULTIPLE
+
+if TYPE_CHECKING:
+    from bocage.scenes.stretch import Method
 
 
 @runtime_checkable
@@ -24,6 +27,14 @@ class Segmenter(Protocol):
     @property
     def resolution(self) -> float:
         """Metres per pixel that the model was trained at."""
+
+    @property
+    def stretch(self) -> Method:
+        """How the scenes that it was trained on became bytes."""
+
+    @property
+    def percentiles(self) -> tuple[float, float]:
+        """Low and high share of that stretch, 0 to 1, where it is "percentile"."""
 
     @property
     def digest(self) -> str:
@@ -52,9 +63,20 @@ class TorchSegmenter:
 
     multiple = MULTIPLE
 
-    def __init__(self, network: nn.Module, *, bands: tuple[str, ...], resolution: float, digest: str) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        bands: tuple[str, ...],
+        resolution: float,
+        digest: str,
+        stretch: Method = "percentile",
+        percentiles: tuple[float, float] = (0.005, 0.995),
+    ) -> None:
         self.bands = bands
         self.resolution = resolution
+        self.stretch = stretch
+        self.percentiles = percentiles
         self.digest = digest
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._network = network.to(self._device).to(memory_format=torch.channels_last).eval()

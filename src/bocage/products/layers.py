@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ def write_products(project: Project) -> Outcome:
         for layer in layers_of(project, kind, grid)
         for file in layer.files
     ]
+    _remove_stale(project, islands)
     written: list[Path] = []
     cells: dict[str, Any] = {}
     for cell, own in track(islands.items(), "writing products"):
@@ -228,6 +229,15 @@ def _read_receipt(project: Project, cell: str) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return receipt if isinstance(receipt, dict) else {}
+
+
+def _remove_stale(project: Project, islands: Iterable[str]) -> None:
+    """Remove the products of production cells that are no longer mapped, with their receipts."""
+    current = set(islands)
+    for receipt in _receipt_file(project, "any").parent.glob("*.json"):
+        if receipt.stem not in current:
+            _remove_older(project, receipt.stem, {})
+            receipt.unlink()
 
 
 def _remove_older(project: Project, cell: str, current: Mapping[str, str]) -> None:

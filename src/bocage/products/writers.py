@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pyogrio
 from numpy.typing import NDArray
 
-from bocage.files import whole_file
+from bocage.files import whole_file, write_bytes
 from bocage.grid import Grid, Window
 from bocage.products.colours import OUTSIDE, Colour
 from bocage.rasters import write_cog
@@ -71,8 +72,12 @@ def write_raster(
 def write_vector(folder: Path, stem: str, features: gpd.GeoDataFrame, date: str) -> tuple[Path, Path]:
     """Write polygons as GeoPackage and as GeoParquet; ``date`` (YYYYMMDD) is recorded instead of the clock's."""
     package, parquet = folder / f"{stem}.gpkg", folder / f"{stem}.parquet"
-    with whole_file(package) as temporary, _dated(date):
-        pyogrio.write_dataframe(features, temporary, layer=stem, driver="GPKG", geometry_type="Polygon")
+    # In memory first: GDAL tells of a full disk in errors of its own, of which nobody could be told to free space.
+    # The value is copied: Python 3.12.1 crashes when an error keeps the buffer of a BytesIO for the garbage collector.
+    content = io.BytesIO()
+    with _dated(date):
+        pyogrio.write_dataframe(features, content, layer=stem, driver="GPKG", geometry_type="Polygon")
+    write_bytes(package, content.getvalue())
     with whole_file(parquet) as temporary:
         features.to_parquet(temporary, index=False, write_covering_bbox=True)
     return package, parquet

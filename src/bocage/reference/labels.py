@@ -66,7 +66,7 @@ class Sources:
             )
         corrections = None
         if given.corrections is not None:
-            corrections = read_corrections(project.paths(given.corrections)[0], project.grid)
+            corrections = read_corrections(_only(project, given.corrections), project.grid)
         return cls(project.grid, tuple(open_layer(layer, project) for layer in given.layers), corrections, given)
 
     def digest(self, window: Window) -> str:
@@ -103,6 +103,26 @@ class Sources:
         found = vote(layer.read(self.grid, wide), layer.settings, self.settings, gsd)
         part = window.slices(wide)
         return Vote(found.points[part], found.valid[part])
+
+
+def _only(project: Project, pattern: str) -> Path:
+    """Return the one file that ``reference.corrections`` names.
+
+    Several are refused: one would win over another where they overlap, and nobody would have said which.
+    """
+    found = [path for path in project.paths(pattern) if not path.name.startswith(".")]
+    if not found:
+        raise LayerError(
+            f"reference.corrections = {pattern!r} matches no file in {project.folder}",
+            "put the corrections there, mend reference.corrections in bocage.toml, or remove it",
+        )
+    if len(found) > 1:
+        raise LayerError(
+            f"reference.corrections = {pattern!r} matches {len(found)} files: "
+            f"{', '.join(path.name for path in found[:5])}",
+            "merge them to one GeoPackage and name it",
+        )
+    return found[0]
 
 
 def build_labels(project: Project) -> Outcome:

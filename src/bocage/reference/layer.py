@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform, transform_bounds
 
 from bocage.errors import LayerError
+from bocage.files import digest_file
 from bocage.grid import Bounds, Grid, Window
 from bocage.project import Project
 from bocage.reference.codes import TABLES, CodeTable
@@ -38,6 +40,8 @@ _TOLERANCE = 1e-3
 _BLOCK = 512
 # In lattice pixels: the centre of a 2 m pixel can lie on the edge between two 5 m pixels, where rounding would choose.
 _NUDGE = 1e-3
+# In bytes. Reading a larger file only to know whether it changed would take longer than the tiles that depend on it.
+_READ_WHOLE = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,25 @@ class LayerFile:
     path: Path
     window: Window
     gsd: float
-    stamp: str
+
+    @property
+    def stamp(self) -> str:
+        """What identifies the content: name, size and digest, so that a copy that lost its times is the same layer.
+
+        A file of more than 256 MiB is told by its time of change instead.
+
+        Raises
+        ------
+        LayerError
+            If the file cannot be read.
+        """
+        try:
+            status = self.path.stat()
+            size, modified = status.st_size, status.st_mtime_ns
+            content = str(modified) if size > _READ_WHOLE else _content(self.path, size, modified)
+        except OSError as error:
+            raise LayerError(f"{self.path} cannot be read: {error}", "copy or download the file again") from error
+        return f"{self.path.name}:{size}:{content}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +299,9 @@ def _inspect(path: Path, grid: Grid, kind: LayerKind) -> LayerFile:
                 gsd = calculate_default_transform(file.crs, target, file.width, file.height, *file.bounds)[0].a
     except RasterioError as error:
         raise LayerError(f"{path} cannot be opened: {error}", "copy or download the file again") from error
-    status = path.stat()
-    stamp = f"{path.name}:{status.st_size}:{status.st_mtime_ns}"
-    return LayerFile(path, grid.window(Bounds(*bounds)), float(gsd), stamp)
+    return LayerFile(path, grid.window(Bounds(*bounds)), float(gsd))
+
+
+@cache
+def _content(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 - a file that changed is read again
+    return digest_file(path)

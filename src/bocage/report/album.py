@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
+from bocage.errors import SceneError
+from bocage.files import finished
 from bocage.grid import Bounds, Window
 from bocage.mapping import read_probability
 from bocage.project import Project
@@ -23,6 +26,8 @@ from bocage.report.pictures import features_over_imagery, learning_curves, mosai
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+_log = logging.getLogger("bocage")
 
 EXAMPLES = 4
 _MOSAIC_EDGE = 1400
@@ -59,7 +64,7 @@ def read_features(project: Project) -> gpd.GeoDataFrame | None:
     import geopandas as gpd
     import pandas as pd
 
-    parts = [gpd.read_parquet(path) for path in sorted(project.features_folder.glob("*.parquet"))]
+    parts = [gpd.read_parquet(path) for path in finished(project.features_folder, "*.parquet")]
     if not parts:
         return None
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=parts[0].crs)
@@ -74,7 +79,7 @@ def read_samples(project: Project) -> gpd.GeoDataFrame | None:
 
 def map_tiles(project: Project) -> list[Path]:
     """Return the tiles of the probability mosaic."""
-    return sorted(project.map_folder.glob("*.tif"))
+    return finished(project.map_folder, "*.tif")
 
 
 def coarse_mosaic(paths: list[Path], most: int = _MOSAIC_EDGE) -> tuple[NDArray[np.float64], Bounds] | None:
@@ -232,14 +237,23 @@ def _features(project: Project) -> Picture | None:
     centres = features.geometry.representative_point()
     places = list(zip(np.floor(centres.x / width).astype(int), np.floor(centres.y / height).astype(int), strict=True))
     catalogue = Catalogue.open(project.scenes_file, grid)
+    damaged: set[str] = set()
     for east, north in sorted(set(places), key=lambda place: (-places.count(place), place))[:8]:
         window = grid.window(Bounds(east * width, north * height, (east + 1) * width, (north + 1) * height))
         bounds = grid.bounds(window)
         image = np.full((*window.shape, 3), 225, dtype=np.uint8)
         seen = np.zeros(window.shape, dtype=np.bool_)
         for scene in catalogue.covering(bounds):
-            with open_scene(scene, grid) as reader:
-                patch = reader.read(window)
+            if scene.id in damaged:
+                continue
+            # One picture must not cost the report: a scene that was damaged or removed after it was mapped stays out.
+            try:
+                with open_scene(scene, grid) as reader:
+                    patch = reader.read(window)
+            except SceneError as error:
+                damaged.add(scene.id)
+                _log.warning("the close-up of the report is drawn without scene %s: %s", scene.id, error.problem)
+                continue
             fresh = patch.valid & ~seen
             image[fresh] = np.moveaxis(patch.image[:3], 0, -1)[fresh]
             seen |= fresh

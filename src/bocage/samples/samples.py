@@ -156,7 +156,7 @@ def _split_and_draw(
         ]
         by_block = split_blocks(Counter(blocks), given.test_share, given.validation_share, rng)
         drawn = drawn.assign(split=[by_block[block] for block in blocks])
-    _check_splits(drawn, given)
+    _check_splits(drawn)
     names = [f"{cell}_{scene}" for cell, scene in zip(drawn["cell_id"], drawn["scene_id"], strict=True)]
     return drawn.assign(sample_id=names)[list(COLUMNS)]
 
@@ -179,12 +179,10 @@ def _draw(
     return frame.assign(weight=weight).iloc[places].reset_index(drop=True)
 
 
-def _check_splits(drawn: geopandas.GeoDataFrame, given: SamplesSettings) -> None:
-    shares = {"train": 1.0, "validation": given.validation_share, "test": given.test_share}
+def _check_splits(drawn: geopandas.GeoDataFrame) -> None:
     found = set(drawn["split"])
     for split in SPLITS:
-        wanted = given.split == "scenes" or shares[split] > 0
-        if wanted and split not in found:
+        if split not in found:
             raise SampleError(
                 f"no sample was drawn for the {split} split ({len(drawn)} samples in all)",
                 "raise samples.count or samples.minimum_per_stratum, or name other scenes",

@@ -41,7 +41,7 @@ def split_blocks(
         raise SampleError(
             f"the samples lie in {len(sizes)} block{'s' if len(sizes) != 1 else ''}, and {len(asked) + 1} splits are "
             "wanted: the same ground would lie in two splits",
-            "set a smaller samples.block_size, a larger area, or a share of 0 for the split you do without",
+            "set a smaller samples.block_size, or a larger area",
         )
     total = sum(sizes.values())
     # Sorted first: the result must not depend on the order in which the frame was built.

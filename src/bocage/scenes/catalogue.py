@@ -142,6 +142,8 @@ def write_entries(path: Path, entries: Sequence[Entry], grid_crs: str) -> None:
     items = []
     for entry in sorted(entries, key=lambda entry: entry.scene.id):
         item = to_item(entry.scene, grid_crs, path.parent)
+        # A raster may vanish after it was recognised; the entry must be readable all the same.
+        item.assets["data"].extra_fields["file:size"] = entry.size
         item.properties |= {
             "bocage:modified": entry.modified,
             "bocage:recipe": entry.recipe,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bocage.errors import BocageError, SceneError
-from bocage.files import digest_file, digest_json
+from bocage.files import digest_file, digest_json, finished
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import bar
 from bocage.project import Project
@@ -41,7 +41,8 @@ def catalogue_scenes(
     Returns
     -------
     Outcome
-        The catalogue; figures: scenes, recognised anew, unchanged, sensors; every refused file with its reason.
+        The catalogue; figures: scenes, recognised anew, unchanged, sensors; every refused file with its reason, and
+        every given path that holds no raster.
 
     Raises
     ------
@@ -49,16 +50,24 @@ def catalogue_scenes(
         If no scene is left.
     """
     before = {entry.scene.path: entry for entry in _before(project)}
-    added = {path for pattern in paths or () for path in _given(project, pattern)}
+    given = {pattern: _given(project, pattern) for pattern in paths or ()}
+    added = {path for found in given.values() for path in found}
+    # Who names a path expects a scene of it: silence would read as success.
+    refused = [
+        Refusal(pattern, f"{pattern} holds no raster (.tif, .tiff, .jp2)", "name a raster or a folder that holds some")
+        for pattern, found in given.items()
+        if not found
+    ]
     kept = {path for path, entry in before.items() if entry.added and path.is_file()}
-    wanted = {path for pattern in project.settings.scenes.paths for path in project.paths(pattern)} | added | kept
+    wanted = {path for pattern in project.settings.scenes.paths for path in _matches(project, pattern)} | added | kept
+    if not wanted and refused:
+        raise SceneError(f"no scenes: {refused[0].reason}", refused[0].mend)
     if not wanted:
         raise SceneError(
             f"no scenes: {', '.join(project.settings.scenes.paths)} matches no file in {project.folder}",
             "put the scenes there or correct scenes.paths",
         )
     entries: list[Entry] = []
-    refused: list[Refusal] = []
 
     def one(path: Path) -> Entry | Refusal:
         old = before.get(path)
@@ -112,8 +121,14 @@ def _before(project: Project) -> list[Entry]:
 def _given(project: Project, pattern: str) -> list[Path]:
     here = Path(pattern).absolute()
     if here.is_dir():
-        return sorted(path for path in here.iterdir() if path.suffix.lower() in {".tif", ".tiff", ".jp2"})
-    return [here] if here.exists() else project.paths(pattern)
+        return [path for path in finished(here, "*") if path.suffix.lower() in {".tif", ".tiff", ".jp2"}]
+    return [here] if here.exists() else _matches(project, pattern)
+
+
+def _matches(project: Project, pattern: str) -> list[Path]:
+    """Return the files that a pattern names; as in a shell, hidden ones only where it begins with a dot itself."""
+    hidden = Path(pattern).name.startswith(".")
+    return [path for path in project.paths(pattern) if hidden or not path.name.startswith(".")]
 
 
 def _recognise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,12 @@ def to_item(scene: Scene, grid_crs: str, folder: Path) -> pystac.Item:
     -------
     pystac.Item
         With ``proj:code`` (or ``proj:wkt2``) of the raster's own CRS, ``bocage:footprint`` as WKT in ``bocage:grid``,
-        and ``bocage:stretch`` as (low, high) of red, green, blue, nir.
+        and ``bocage:stretch`` as (low, high) of red, green, blue, nir; without ``file:size`` where the raster is gone.
     """
     outline = project_outline(scene.footprint, grid_crs, _LONGITUDES, scene.id)
-    changed = datetime.fromtimestamp(scene.path.stat().st_mtime, tz=UTC)
+    state = _state(scene.path)
+    # Of a raster that is gone only this is sure: it was taken before now.
+    changed = datetime.now(UTC) if state is None else datetime.fromtimestamp(state.st_mtime, tz=UTC)
     code = scene.crs if scene.crs.startswith("EPSG:") else None
     properties: dict[str, Any] = {
         "gsd": scene.gsd,
@@ -80,7 +83,7 @@ def to_item(scene: Scene, grid_crs: str, folder: Path) -> pystac.Item:
         properties=properties,
         stac_extensions=list(_EXTENSIONS),
     )
-    item.add_asset("data", _data_asset(scene, folder))
+    item.add_asset("data", _data_asset(scene, folder, state))
     if scene.clouds is not None:
         item.add_asset(
             "cloud-mask",
@@ -93,7 +96,15 @@ def to_item(scene: Scene, grid_crs: str, folder: Path) -> pystac.Item:
     return item
 
 
-def _data_asset(scene: Scene, folder: Path) -> pystac.Asset:
+def _state(path: Path) -> os.stat_result | None:
+    """Return size and time of a file, or None where it cannot be reached: the catalogue outlives its rasters."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _data_asset(scene: Scene, folder: Path, state: os.stat_result | None) -> pystac.Asset:
     bands = [
         {"name": name, "eo:common_name": name} if name != OTHER else {"name": f"{OTHER}-{number}"}
         for number, name in enumerate(scene.bands, start=1)
@@ -107,8 +118,8 @@ def _data_asset(scene: Scene, folder: Path) -> pystac.Asset:
             "data_type": scene.dtype,
             "raster:spatial_resolution": scene.gsd,
             "file:checksum": _SHA256 + scene.digest,
-            "file:size": scene.path.stat().st_size,
-        },
+        }
+        | ({} if state is None else {"file:size": state.st_size}),
     )
 
 

@@ -1,13 +1,15 @@
 """The STAC Item beside a raster, with what the raster itself cannot say: bands, sensor, time, angles, clouds.
 
 ``scene.tif`` may have a ``scene.json`` in its folder: a STAC Item 1.1. Asset ``data`` names the bands in file order;
-asset ``cloud-mask`` may name a GeoJSON or GeoPackage of polygons (clouds and their shadows) whose pixels are invalid.
+asset ``cloud-mask`` may name a GeoJSON or GeoPackage of polygons (clouds and their shadows) whose pixels are invalid;
+it lies in the same folder or below.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +48,7 @@ def read_sidecar(raster: Path) -> Sidecar:
     Raises
     ------
     SceneError
-        If the file is not a STAC Item, names an unknown sensor, or its cloud mask is missing.
+        If the file is not a STAC Item, names an unknown sensor, or its cloud mask is missing or outside the folder.
     """
     path = sidecar_path(raster)
     if not path.is_file():
@@ -120,7 +122,16 @@ def _clouds(assets: dict[str, Any], path: Path) -> Path | None:
     href = asset.get("href") if isinstance(asset, dict) else None
     if not isinstance(href, str):
         raise SceneError(f"{path}: asset cloud-mask has no href", _MEND)
-    clouds = path.parent / href
+    folder = Path(os.path.normpath(path.parent.absolute()))
+    named = Path(os.path.normpath(folder / href))
+    # A delivery comes from elsewhere: what it says must not make Bocage read other files of this machine.
+    if not named.is_relative_to(folder):
+        raise SceneError(
+            f"{path} names the cloud mask {href}, which lies outside the folder of the delivery",
+            "put the mask beside the scene and correct the href",
+        )
+    # The path that was checked is the one that is read, also where a folder of the href is a link.
+    clouds = path.parent / named.relative_to(folder)
     if not clouds.is_file():
         raise SceneError(f"{path} names the cloud mask {href}, which is not there", "deliver it with the scene")
     return clouds

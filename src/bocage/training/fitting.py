@@ -138,14 +138,23 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
         network = build_network(run.backbone, run.pretrained)
         fit = _fit(network, run, stores, folder, digest)
     network.load_state_dict(load_file(folder / _WORKING / BEST))
-    segmenter = TorchSegmenter(network, bands=BANDS, resolution=project.grid.resolution, digest=digest)
+    scenes = project.settings.scenes
+    segmenter = TorchSegmenter(
+        network,
+        bands=BANDS,
+        resolution=project.grid.resolution,
+        digest=digest,
+        stretch=scenes.stretch,
+        percentiles=scenes.percentiles,
+    )
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
         backbone=run.backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
-        stretch=project.settings.scenes.stretch,
+        stretch=scenes.stretch,
+        percentiles=scenes.percentiles,
         chip=run.crop,
         pretrained=run.pretrained,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
@@ -248,7 +257,10 @@ def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dic
         if content["digest"] == chips:
             kept: dict[str, Any] = content["figures"]
             return kept
-    threshold = NdviThreshold.fit(stores["train"], project.grid.resolution)
+    scenes = project.settings.scenes
+    threshold = NdviThreshold.fit(
+        stores["train"], project.grid.resolution, stretch=scenes.stretch, percentiles=scenes.percentiles
+    )
     test = figures(evaluate(threshold, stores["test"], "NDVI: test chips"))
     result = {"threshold": round(threshold.threshold, 4), "test": test}
     write_json(path, {"digest": chips, "figures": result})

@@ -102,7 +102,7 @@ class Journal(lightning.Callback):
         write_text(self._folder / LOG, self._table())
         content = io.BytesIO()
         torch.save({"task": task.resume_state(), "journal": self._state()}, content)
-        write_bytes(training / STATE, content.getbuffer())
+        write_bytes(training / STATE, content.getvalue())
 
     def on_exception(self, _trainer: Any, _task: Any, exception: BaseException) -> None:
         """Remember an interrupt, which Lightning turns into an exit."""

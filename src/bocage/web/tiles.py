@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
 
+from bocage.files import finished
 from bocage.grid import Bounds, Grid, Window
 from bocage.project import Project
 from bocage.report.pictures import probability_colours
@@ -62,8 +63,8 @@ class Painter:
             "levels": levels,
             "layers": {
                 "scenes": self._catalogue is not None,
-                "probability": any(self._project.map_folder.glob("*.tif")),
-                "features": any(self._project.features_folder.glob("*.parquet")),
+                "probability": bool(finished(self._project.map_folder, "*.tif")),
+                "features": bool(finished(self._project.features_folder, "*.parquet")),
             },
         }
 
@@ -117,7 +118,7 @@ class Painter:
         if self._catalogue is not None and self._catalogue.scenes:
             own = self._catalogue.bounds
             return own if self._project.bounds is None else self._project.bounds
-        names = [path.stem for path in self._project.map_folder.glob("*.tif")]
+        names = [path.stem for path in finished(self._project.map_folder, "*.tif")]
         windows = [self._project.tiling.tile(name).window for name in names]
         if not windows:
             return self._project.bounds or self._project.grid.bounds(Window(0, -TILE, TILE, TILE))
