@@ -6,7 +6,12 @@
 >>> features = bocage.extract_features(woody > 0.5, valid=woody.notnull())  # doctest: +SKIP
 """
 
+import os
 from typing import Any
+
+# The threads of torch wait for each other by spinning unless they are told otherwise, before torch is loaded. Where
+# anything else runs on the machine, two spinning threads train ten times slower (docs/decisions/0007-threads.md).
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __all__ = ["__version__", "extract_features", "load_model", "segment"]
 __version__ = "0.1.0"
