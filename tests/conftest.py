@@ -1,8 +1,10 @@
 """Fixtures that every room shares."""
 
+import logging
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,16 @@ settings.register_profile("bocage", deadline=None)
 settings.load_profile("bocage")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """Give every test the log as it was: the command line takes it over for its own process."""
+    log = logging.getLogger("bocage")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.propagate = handlers, propagate
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -276,7 +276,8 @@ def _found(settings: LayerSettings, project: Project) -> Iterator[Path]:
         paths = [path for path in project.paths(pattern) if path.is_file()]
         if not paths:
             raise LayerError(
-                f"no file is at {pattern!r}, which [[reference.layers]] of kind {settings.kind} names",
+                f"no file is at {pattern!r}, which a layer of kind {settings.kind} names, in [[reference.layers]] or "
+                "[accuracy.reference]",
                 "mend the path; a relative one starts at the project folder",
             )
         yield from paths

@@ -59,10 +59,10 @@ seed = 1
 [[training.runs]]
 name = "slf"
 backbone = "efficientnet_lite0"
-steps = 200
+steps = 300
 batch_size = 8
 crop = 128
-validate_every = 50
+validate_every = 75
 
 [[training.runs]]
 name = "unet-resnet50"
