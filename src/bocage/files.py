@@ -39,7 +39,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path.parent)
+        # Once per process: listing a folder for every tile that goes into it would take hours over a continent.
+        if path.parent not in _SEARCHED:
+            _SEARCHED.add(path.parent)
+            remove_leftovers(path.parent)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -54,14 +57,8 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files in a folder whose processes are gone, once per process and folder.
-
-    Listing a folder for every tile that goes into it would take hours over a continent.
-    """
-    if folder in _SEARCHED:
-        return
-    _SEARCHED.add(folder)
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in a folder whose processes are gone."""
     # A leftover that cannot be removed harms nothing, and whether the folder can be written shows at once.
     with suppress(OSError), os.scandir(folder) as entries:
         for name in [entry.name for entry in entries]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
+from bocage.files import remove_leftovers
 from bocage.grid import Bounds
 from bocage.mapping.engines import make_engine
 from bocage.mapping.lattice import Lattice
@@ -74,7 +74,7 @@ def map_area(
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
     todo = _plan(project, work.recipe, bbox)
-    _sweep(project.map_folder)
+    remove_leftovers(project.map_folder)
     _remove_strays(project, todo, bbox)
     mapped: list[TileSummary] = []
     if todo.jobs:
@@ -208,14 +208,6 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
 
 def _bounds(bbox: Box | None) -> Bounds | None:
     return bbox if bbox is None or isinstance(bbox, Bounds) else Bounds(*bbox)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files that a killed run left: their names say which process wrote them."""
-    for part in folder.glob(".*.part.*"):
-        writer = part.name.split(".")[-3]
-        if not writer.isdigit() or not psutil.pid_exists(int(writer)):
-            part.unlink(missing_ok=True)
 
 
 def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
