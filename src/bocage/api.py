@@ -43,7 +43,8 @@ def segment(scene: Path | str, model: Segmenter, *, bands: tuple[str, ...] | Non
     Parameters
     ----------
     scene
-        A georeferenced raster with red, green, blue and near infrared bands.
+        A georeferenced raster with red, green, blue and near infrared bands, or a delivery: its folder, archive,
+        metadata file or ``s3://`` URL.
     model
         A loaded model.
     bands
@@ -62,7 +63,7 @@ def segment(scene: Path | str, model: Segmenter, *, bands: tuple[str, ...] | Non
     """
     from bocage.mapping import segment_raster
 
-    result = segment_raster(Path(scene), model, bands=bands)
+    result = segment_raster(scene, model, bands=bands)
     transform = result.transform
     rows, columns = result.probability.shape
     return xr.DataArray(

@@ -47,6 +47,14 @@ class SceneError(BocageError, ValueError):
     """A delivery cannot be used: damaged, without georeference, bands unknown, stretched twice."""
 
 
+class MetadataError(SceneError):
+    """The metadata of a delivery cannot be read, contradict themselves or hold a value that cannot be true."""
+
+
+class UnsupportedSensorError(SceneError):
+    """The metadata are understood so far as to say that they are of a sensor which Bocage does not support."""
+
+
 class LayerError(BocageError, ValueError):
     """A reference layer is missing, does not cover the area or holds codes that its table lacks."""
 

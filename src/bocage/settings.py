@@ -80,15 +80,28 @@ class AreaSettings(Section):
 class ScenesSettings(Section):
     """Where the scenes lie and how they become 8 bits."""
 
-    paths: tuple[str, ...] = ("scenes/*.tif",)
+    paths: tuple[str, ...] = ("scenes/*",)
     bands: tuple[BandName, ...] | None = None
-    stretch: Literal["percentile", "minmax", "none"] = "percentile"
+    stretch: Literal["percentile", "minmax", "reflectance", "none"] = "percentile"
     percentiles: tuple[Share, Share] = (0.005, 0.995)
+    harmonise: Literal["none", "histogram", "invariant"] = "none"
+    clouds: Literal["delivered", "detect"] = "delivered"
+    mask_saturated: bool = False
+    verify: Literal["structure", "pixels"] = "structure"
 
     @model_validator(mode="after")
     def _low_first(self) -> Self:
         if self.percentiles[0] >= self.percentiles[1]:
             raise ValueError("percentiles are two shares of 0 to 1, the low one first")
+        return self
+
+    @model_validator(mode="after")
+    def _bytes_mean_one_thing(self) -> Self:
+        if self.harmonise != "none" and self.stretch in {"reflectance", "none"}:
+            raise ValueError(
+                f'harmonise = "{self.harmonise}" changes the stretch of each scene, and with stretch = "{self.stretch}" '
+                "the bytes would no longer mean the same in every scene; drop one of the two"
+            )
         return self
 
 

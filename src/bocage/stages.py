@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,18 +52,24 @@ class Stage:
 
 
 def _scene_files(project: Project) -> Iterator[Path]:
-    """Yield the rasters of the settings with their sidecars, and all files of the scenes that are catalogued."""
+    """Yield what the settings name, with the folders below and the sidecars beside, and all files of known scenes."""
     for pattern in project.settings.scenes.paths:
+        if "://" in pattern:
+            continue
         for path in project.paths(pattern):
             yield path
-            yield path.with_suffix(".json")
+            if path.is_dir():
+                # A folder changes its time when a delivery comes into it.
+                yield from (Path(folder) for folder, _, _ in os.walk(path))
+            else:
+                yield path.with_suffix(".json")
     if project.scenes_file.is_file():
-        import pyarrow.parquet  # slow to import
+        from bocage.scenes.deliveries.locations import split_member  # these are slow to import
+        from bocage.scenes.register import files_of
 
-        for row in pyarrow.parquet.read_table(project.scenes_file, columns=["assets"]).to_pylist():
-            for asset in row["assets"].values():
-                if asset is not None:
-                    yield project.folder / asset["href"]
+        for href in files_of(project.scenes_file):
+            if not href.startswith("s3://"):
+                yield Path(split_member(href)[0])
 
 
 def _layer_files(project: Project) -> Iterator[Path]:

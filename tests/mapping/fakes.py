@@ -23,6 +23,7 @@ from bocage.mapping.lattice import Lattice
 from bocage.mapping.receipt import Recipe
 from bocage.mapping.tile import SceneSource, TileSettings
 from bocage.mapping.worker import Work
+from bocage.scenes.deliveries.image import Image, Part
 from bocage.scenes.reader import Patch
 from bocage.scenes.scene import Scene
 from bocage.scenes.stretch import Method
@@ -107,16 +108,19 @@ def fake_scene(name: str, window: Window, folder: Path = Path("scenes")) -> Scen
     """A catalogued scene over a window of the lattice."""
     return Scene(
         id=name,
-        path=folder / f"{name}.tif",
+        image=Image(
+            parts=(Part(str(folder / f"{name}.tif"), 0, 0, *window.shape, (1, 2, 3, 4)),),
+            shape=window.shape,
+            count=4,
+            dtype="uint8",
+            nodata=0,
+            crs="EPSG:3035",
+            transform=Affine.identity(),
+        ),
         sensor="GENERIC",
         bands=BANDS,
-        crs="EPSG:3035",
-        shape=window.shape,
-        transform=Affine.identity(),
         gsd=2.0,
         acquired=None,
-        dtype="uint8",
-        nodata=0,
         stretch=((0.0, 255.0),) * 4,
         footprint=GRID.bounds(window).polygon(),
         digest=name,
@@ -126,7 +130,7 @@ def fake_scene(name: str, window: Window, folder: Path = Path("scenes")) -> Scen
 def open_fake(scene: Scene, grid: Grid) -> FakeReader:
     """Open a fake scene; a file ``<id>.broken`` beside it makes it fail in its last rows."""
     window = grid.window(Bounds(*scene.footprint.bounds))
-    broken = scene.path.with_suffix(".broken").exists()
+    broken = Path(scene.href).with_suffix(".broken").exists()
     return FakeReader(scene.id, window, fails_at_row=window.bottom - 20 if broken else None)
 
 

@@ -155,3 +155,10 @@ def test_reference_system_is_named_as_scenes_name_it(tmp_path: Path) -> None:
     path = plain(tmp_path / "scene.tif", np.full((4, 64, 64), 90, dtype=np.uint8), local)
     with rasterio.open(path) as file:
         assert segment_raster(path, FakeSegmenter(), bands=BANDS, chip=64).crs == crs_text(file.crs)
+
+
+def test_raster_without_near_infrared_is_refused(tmp_path: Path) -> None:
+    """A band of zeros must never reach a model in place of one that is missing."""
+    path = plain(tmp_path / "scene.tif", np.full((3, 64, 64), 90, dtype=np.uint8))
+    with pytest.raises(SceneError, match="no near infrared band, which the model needs"):
+        segment_raster(path, FakeSegmenter(), bands=BANDS[:3], chip=64)

@@ -1,191 +1,208 @@
-"""The catalogue: what it keeps, what it finds, what it does again."""
+"""The catalogue: what it keeps, what it finds, and that it holds no more in memory than it must."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas
-import numpy as np
+import pyarrow.parquet as pq
+import pystac
 import pytest
-import rasterio
-from affine import Affine
+import stac_geoparquet.arrow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 
 from bocage.errors import ProjectError, SceneError
 from bocage.grid import Bounds, Grid
-from bocage.project import Project
-from bocage.scenes import BANDS, Catalogue, Scene, catalogue_scenes, cataloguing, open_scene, recognise
-from bocage.scenes.catalogue import read_entries, write_entries
-from bocage.scenes.item import from_item, to_item
-from tests.scenes.rasters import noise, write_raster, write_sidecar
+from bocage.scenes import BANDS, Catalogue, Scene
+from bocage.scenes.calibration import Calibration
+from bocage.scenes.item import from_item
+from bocage.scenes.register import Entry, Record, Register, files_of
+from bocage.scenes.scene import BandStatistics
+from tests.scenes.scenes import make_image, make_scene
+
+GRID = Grid("EPSG:3035", 2.0)
+ODD = 'ENGCRS["odd"]'
 
 
-def make_project(folder: Path, text: str = "") -> Project:
-    (folder / "scenes").mkdir(exist_ok=True)
-    (folder / "bocage.toml").write_text(text)
-    return Project.open(folder)
+def record(scene: Scene, **changes: object) -> Record:
+    return replace(Record(scene.href, "state", "recipe", scene.href, added=False), **changes)  # type: ignore[arg-type]
 
 
-def place(x: float, y: float = 3_000_000) -> Affine:
-    return Affine(2, 0, x, 0, -2, y)
+def write(path: Path, scenes: list[Scene]) -> Path:
+    register = Register(path, GRID)
+    for scene in scenes:
+        register.put(Entry(scene, record(scene)))
+    register.write()
+    return path
 
 
-def test_scenes_come_back_as_they_were_recognised(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    names: tuple[tuple[str, Sequence[str] | None], ...] = (("b", ("nir", "red", "green", "blue")), ("a", None))
-    for name, bands in names:
-        path = write_raster(tmp_path / "scenes" / f"{name}.tif", noise(30, 40), names=BANDS if bands is None else None)
-        if bands:
-            write_sidecar(path, bands, **{"datetime": "2021-05-01T10:00:00Z", "bocage:sensor": "GEOSAT2"})
-    utm = Affine(2, 0, 500_000, 0, -2, 5_400_000)
-    odd = noise(20, 20).astype("float32")
-    write_raster(tmp_path / "scenes" / "c.tif", odd, crs="EPSG:32631", transform=utm, nodata=float("nan"))
-    outcome = catalogue_scenes(project)
-    assert outcome.figures["scenes"] == 3
-    assert outcome.figures["sensors"] == {"GENERIC": 2, "GEOSAT2": 1}
-    assert not outcome.refused
-    catalogue = Catalogue.open(project.scenes_file, project.grid)
-    assert [scene.id for scene in catalogue.scenes] == ["a", "b", "c"]
-    for scene in catalogue.scenes:
-        direct = recognise(scene.path, project.grid)
-        assert scene.footprint.equals_exact(direct.footprint, 1e-6)
-        again = replace(scene, footprint=direct.footprint)
-        if scene.id == "c":
-            assert scene.nodata is not None
-            assert np.isnan(scene.nodata)
-            again = replace(again, nodata=direct.nodata)
-        assert again == direct
-        assert catalogue.scene(scene.id) is scene
-    with pytest.raises(SceneError, match="no scene is named"):
-        catalogue.scene("x")
+def mixed(folder: Path, count: int = 500) -> list[Scene]:
+    """Scenes that differ in everything that makes columns: bands, parts, clouds, calibration, CRS, dates."""
+    scenes = []
+    for number in range(count):
+        name = f"scene_{number:03}"
+        bands = [BANDS, BANDS[:3], (*BANDS, "other")][number % 3]
+        many = 4 if "nir" in bands else 3
+        x, y = 4_000_000 + 370 * (number % 25), 3_000_000 + 410 * (number // 25)
+        image = make_image(
+            str(folder / "scenes" / name),
+            parts=number % 4 + 1,
+            bands=len(bands),
+            nodata=[0.0, None, -9999.5][number % 3],
+            crs=ODD if number % 7 == 0 else "EPSG:32631",
+        )
+        scenes.append(
+            make_scene(
+                name,
+                bands=bands,
+                image=image,
+                footprint=box(x, y, x + 900.25, y + 800),
+                clouds=box(x, y, x + 55.5, y + 44) if number % 4 == 0 else None,
+                calibration=Calibration((1e-4,) * many, (0.1,) * many, "metadata") if number % 5 else None,
+                acquired=datetime(2021, 5, 1, 10, number % 60, 7, 123, tzinfo=UTC) if number % 6 else None,
+                cloud_cover=number / 10 if number % 3 else None,
+                sensor="PHR" if number % 2 else "GENERIC",
+                platform="PHR1A" if number % 2 else "",
+                statistics=(BandStatistics(1, 9, 5.5, 0.25),) * many if number % 8 else (),
+                documents=(str(folder / "scenes" / "DIM.XML"),) * (number % 3),
+                quicklook=folder / "quicklooks" / f"{name}.jpg" if number % 2 else None,
+            )
+        )
+    return scenes
 
 
-def test_catalogue_is_geoparquet_that_others_read(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    write_raster(tmp_path / "scenes" / "a.tif", noise(30, 40))
-    catalogue_scenes(project)
-    frame = geopandas.read_parquet(project.scenes_file)
+def test_mixed_scenes_come_back_as_they_were(tmp_path: Path) -> None:
+    scenes = mixed(tmp_path)
+    write(tmp_path / "scenes.parquet", scenes)
+    catalogue = Catalogue.open(tmp_path / "scenes.parquet", GRID)
+    assert len(catalogue.scenes) == 500
+    assert list(catalogue.scenes) == scenes
+    assert catalogue.scenes[-1] == scenes[-1]
+    assert catalogue.scenes[3:5] == scenes[3:5]
+    assert catalogue.scene("scene_017") == scenes[17]
+    assert catalogue.scene("scene_017") is catalogue.scene("scene_017")
+    for name in ("x", "", "scene_0171"):
+        with pytest.raises(SceneError, match="no scene is named"):
+            catalogue.scene(name)
+    with pytest.raises(IndexError):
+        catalogue.scenes[500]
+
+
+def test_rows_that_were_written_one_after_another_make_the_same_catalogue(tmp_path: Path) -> None:
+    scenes = mixed(tmp_path, 60)
+    path = tmp_path / "scenes.parquet"
+    for scene in scenes[::-1][:7]:
+        write(path, [scene])
+    write(path, scenes[:53])
+    register = Register(path, GRID)
+    register.put(Entry(replace(scenes[5], cloud_cover=99.0), record(scenes[5])))
+    register.put(Entry(scenes[5], record(scenes[5], added=True, stated=BANDS, own_stretch=((0.1, 0.7),) * 4)))
+    register.drop("scene_006")
+    register.put(Entry(scenes[6], record(scenes[6])))
+    register.drop("scene_006")
+    register.write()
+    assert list(Catalogue.open(path, GRID).scenes) == [*scenes[:6], *scenes[7:]]
+    again = Register(path, GRID).records
+    assert again == register.records
+    assert again["scene_005"].own_stretch == ((0.1, 0.7),) * 4
+    assert again["scene_005"].stated == BANDS
+    assert sum(register.sensors().values()) == 59
+
+
+def test_the_items_of_the_file_are_read_by_others(tmp_path: Path) -> None:
+    path = write(tmp_path / "scenes.parquet", mixed(tmp_path, 60))
+    frame = geopandas.read_parquet(path)
     assert frame.crs.to_epsg() == 4326
-    assert frame.geometry.iloc[0].centroid.distance(frame.geometry.iloc[0]) == 0
-    assert frame["id"].tolist() == ["a"]
+    assert sorted(frame["id"]) == [f"scene_{number:03}" for number in range(60)]
+    table = pq.read_table(path)
+    assert table["datetime"].null_count == 10
+    known = {scene.id: scene for scene in mixed(tmp_path, 60)}
+    for content in stac_geoparquet.arrow.stac_table_to_items(table):
+        assert from_item(content, GRID.crs, tmp_path) == known[content["id"]]
+        # Arrow gives every asset the fields of all; the form has no other way to say that one is absent.
+        item = pystac.Item.from_dict(without_none(content))
+        item.stac_extensions = []
+        item.validate()
 
 
-def test_item_round_trips(tmp_path: Path) -> None:
-    grid = Grid("EPSG:3035", 2.0)
-    path = write_raster(tmp_path / "a.tif", noise(30, 40))
-    write_sidecar(path, None, **{"view:sun_elevation": 50, "eo:cloud_cover": 1})
-    scene = recognise(path, grid)
-    item = to_item(scene, grid.crs, tmp_path)
-    content = item.to_dict(include_self_link=False)
-    assert content["stac_version"].startswith("1.1")
-    assert content["properties"]["proj:code"] == "EPSG:3035"
-    assert content["assets"]["data"]["href"] == "a.tif"
-    assert from_item(content, grid.crs, tmp_path) == scene
-    timed = replace(scene, acquired=datetime(2021, 5, 1, 10, tzinfo=UTC))
-    assert from_item(to_item(timed, grid.crs, tmp_path).to_dict(), grid.crs, tmp_path) == timed
-    with pytest.raises(SceneError, match="did not write"):
-        from_item({"id": "x", "properties": {}, "assets": {}}, grid.crs, tmp_path)
+def without_none(content: object) -> dict[str, object]:
+    plain: dict[str, object] = json.loads(json.dumps(content, default=str), object_hook=_known)
+    return plain | {"properties": {"datetime": None} | plain["properties"]}  # type: ignore[operator]
 
 
-def test_unchanged_files_are_not_recognised_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path)
-    paths = [write_raster(tmp_path / "scenes" / f"{n}.tif", noise(20, 20, seed=n)) for n in range(3)]
-    catalogue_scenes(project)
-    first = project.scenes_file.read_bytes()
-    seen: list[str] = []
-    real = recognise
-
-    def counting(path: Path, *args: object, **options: object) -> Scene:
-        seen.append(path.name)
-        return real(path, *args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(cataloguing, "recognise", counting)
-    outcome = catalogue_scenes(project)
-    assert seen == []
-    assert outcome.figures["unchanged"] == 3
-    assert project.scenes_file.read_bytes() == first
-    os.utime(paths[0])
-    catalogue_scenes(project)
-    assert seen == []
-    write_raster(paths[1], noise(20, 25, seed=9))
-    write_sidecar(paths[2], BANDS)
-    catalogue_scenes(project)
-    assert sorted(seen) == ["1.tif", "2.tif"]
-    shapes = {scene.id: scene.shape for scene in Catalogue.open(project.scenes_file, project.grid).scenes}
-    assert shapes == {"0": (20, 20), "1": (20, 25), "2": (20, 20)}
-    paths[0].unlink()
-    assert catalogue_scenes(project).figures["scenes"] == 2
+def _known(table: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in table.items() if value is not None}
 
 
-def test_bad_deliveries_are_refused_while_the_rest_goes_on(tmp_path: Path) -> None:
-    project = make_project(tmp_path, "[area]\nbbox = [4000000, 2990000, 4001000, 3000000]\n")
-    folder = tmp_path / "scenes"
-    write_raster(folder / "good.tif", noise(20, 20))
-    whole = write_raster(folder / "cut.tif", noise(200, 200), compress="deflate").read_bytes()
-    (folder / "cut.tif").write_bytes(whole[: len(whole) // 2])
-    write_raster(folder / "far.tif", noise(20, 20), transform=place(4_100_000))
-    write_raster(folder / "nocrs.tif", noise(20, 20), crs=None)
-    (folder / "more").mkdir()
-    twin = write_raster(folder / "more" / "good.tif", noise(20, 20, seed=4))
-    outcome = catalogue_scenes(project, [str(twin), str(folder / "missing.tif")])
-    reasons = {Path(refusal.subject).name: refusal.reason for refusal in outcome.refused}
-    assert set(reasons) == {"cut.tif", "far.tif", "nocrs.tif", "good.tif", "missing.tif"}
-    assert "outside the area" in reasons["far.tif"]
-    assert "another scene is named good" in reasons["good.tif"]
-    assert all(refusal.mend for refusal in outcome.refused)
-    assert [scene.id for scene in Catalogue.open(project.scenes_file, project.grid).scenes] == ["good"]
+def test_files_of_all_scenes_are_listed(tmp_path: Path) -> None:
+    scene = make_scene("a", image=make_image(str(tmp_path / "a"), parts=2), documents=("s3://bucket/DIM.XML",))
+    path = write(tmp_path / "scenes.parquet", [scene])
+    assert files_of(path) == [str(tmp_path / "a_0.tif"), str(tmp_path / "a_1.tif"), "s3://bucket/DIM.XML"]
+    assert files_of(tmp_path / "none.parquet") == []
 
 
-def test_a_crs_without_a_code_comes_back_and_reads_alike(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    own = "+proj=laea +lat_0=50 +lon_0=9 +ellps=GRS80 +units=m"
-    write_raster(tmp_path / "scenes" / "a.tif", noise(30, 30), crs=own, transform=place(1000, 2000))
-    catalogue_scenes(project)
-    scene = Catalogue.open(project.scenes_file, project.grid).scenes[0]
-    direct = recognise(scene.path, project.grid)
-    assert not scene.crs.startswith("EPSG:")
-    with open_scene(scene, project.grid) as one, open_scene(direct, project.grid) as other:
-        assert one.window == other.window
-        patch = one.read(one.window)
-        assert np.array_equal(patch.image, other.read(other.window).image)
-    assert patch.valid.mean() > 0.8
+def test_a_catalogue_of_another_grid_is_projected(tmp_path: Path) -> None:
+    scenes = mixed(tmp_path, 30)
+    path = write(tmp_path / "scenes.parquet", scenes)
+    own, other = Catalogue.open(path, GRID), Catalogue.open(path, Grid("EPSG:32631", 2.0))
+    assert not box(*own.bounds.as_tuple()).intersects(box(*other.bounds.as_tuple()))
+    for scene in other.scenes:
+        centre = scene.footprint.centroid
+        around = Bounds(centre.x - 1, centre.y - 1, centre.x + 1, centre.y + 1)
+        assert scene.id in [found.id for found in other.covering(around)]
+        assert scene.footprint.area == pytest.approx(own.scene(scene.id).footprint.area, rel=0.01)
 
 
-def test_no_scenes(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    with pytest.raises(SceneError, match="no scenes"):
-        catalogue_scenes(project)
-    with pytest.raises(ProjectError, match="catalogue"):
-        Catalogue.open(project.scenes_file, project.grid)
-    write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20), crs=None)
-    with pytest.raises(SceneError, match=r"no scenes: all 1 .* coordinate reference system"):
-        catalogue_scenes(project)
-    project.scenes_file.write_bytes(b"PAR1 nonsense")
+def test_a_catalogue_travels_to_another_process_and_serves_threads(tmp_path: Path) -> None:
+    scenes = mixed(tmp_path, 200)
+    path = write(tmp_path / "scenes.parquet", scenes)
+    for catalogue in (Catalogue.open(path, GRID), Catalogue(scenes)):
+        again = pickle.loads(pickle.dumps(catalogue))
+        assert list(again.scenes) == scenes
+        bounds = Bounds(4_002_000, 3_001_000, 4_003_000, 3_002_000)
+        expected = catalogue.covering(bounds)
+        assert expected
+        with ThreadPoolExecutor(8) as pool:
+            assert all(found == expected for found in pool.map(again.covering, [bounds] * 50))
+            assert list(pool.map(again.scene, [scene.id for scene in scenes])) == scenes
+
+
+def test_an_open_catalogue_stays_what_it_is_when_the_file_is_written_anew(tmp_path: Path) -> None:
+    scenes = mixed(tmp_path, 100)
+    path = write(tmp_path / "scenes.parquet", scenes)
+    catalogue = Catalogue.open(path, GRID)
+    register = Register(path, GRID)
+    for scene in scenes[:90]:
+        register.drop(scene.id)
+    register.write()
+    assert list(catalogue.scenes) == scenes
+    assert len(Catalogue.open(path, GRID).scenes) == 10
+
+
+def test_a_missing_or_damaged_catalogue_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.parquet"
+    with pytest.raises(ProjectError, match="catalogue the scenes first"):
+        Catalogue.open(path, GRID)
+    path.write_bytes(b"PAR1 nonsense")
+    for reader in (Catalogue.open, Register):
+        with pytest.raises(SceneError, match="damaged"):
+            reader(path, GRID)
     with pytest.raises(SceneError, match="damaged"):
-        Catalogue.open(project.scenes_file, project.grid)
-
-
-def test_added_files_and_their_stated_bands_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path)
-    write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20))
-    (tmp_path / "elsewhere").mkdir()
-    pixels = noise(20, 20, seed=2)
-    write_raster(tmp_path / "elsewhere" / "b.tif", pixels, names=None)
-    monkeypatch.chdir(tmp_path)
-    refused = catalogue_scenes(project, ["elsewhere"]).refused
-    assert "band order unknown" in refused[0].reason
-    stated = ("blue", "green", "red", "nir")
-    assert catalogue_scenes(project, ["elsewhere"], bands=stated).figures["scenes"] == 2
-    assert catalogue_scenes(project).figures == {
-        "scenes": 2, "recognised": 0, "unchanged": 2, "refused": 0, "sensors": {"GENERIC": 2}
-    }  # fmt: skip
-    assert Catalogue.open(project.scenes_file, project.grid).scene("b").bands == stated
+        files_of(path)
+    pq.write_table(pq.read_table(write(tmp_path / "good.parquet", mixed(tmp_path, 3))).drop(["bocage:scene"]), path)
+    with pytest.raises(SceneError, match="damaged"):
+        Catalogue.open(path, GRID)
+    whole = (tmp_path / "good.parquet").read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SceneError, match="damaged"):
+        Catalogue.open(path, GRID)
 
 
 @given(corners=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12),
@@ -194,88 +211,11 @@ def test_added_files_and_their_stated_bands_stay(tmp_path: Path, monkeypatch: py
 def test_covering_finds_exactly_the_scenes_that_share_area(
     corners: list[tuple[int, int]], area: tuple[int, int, int, int]
 ) -> None:
+    # Corners cut out, so that bounds alone would find too many.
     scenes = [
-        Scene(
-            id=f"{number:02}", path=Path(f"{number}.tif"), sensor="GENERIC", bands=BANDS, crs="EPSG:3035",
-            shape=(5, 5), transform=place(0), gsd=2.0, acquired=None, dtype="uint8", nodata=0,
-            stretch=((0.0, 1.0),) * 4, footprint=box(x, y, x + 10, y + 10),
-        )
+        make_scene(f"{number:02}", footprint=box(x, y, x + 10, y + 10) - box(x, y, x + 8, y + 8))
         for number, (x, y) in enumerate(corners)
-    ]  # fmt: skip
+    ]
     bounds = Bounds(area[0], area[1], area[0] + area[2], area[1] + area[3])
     expected = [scene.id for scene in scenes if scene.footprint.intersection(bounds.polygon()).area > 0]
     assert [scene.id for scene in Catalogue(reversed(scenes)).covering(bounds)] == expected
-
-
-@pytest.mark.real
-def test_ohio_is_read_without_resampling(data_folder: Path, tmp_path: Path) -> None:
-    text = f"""
-[grid]
-crs = "EPSG:26917"
-resolution = 0.6
-tile_size = 614.4
-cell_size = 6144
-[scenes]
-paths = ["{data_folder}/ohio/scene_1*.tif"]
-stretch = "none"
-"""
-    project = make_project(tmp_path, text)
-    outcome = catalogue_scenes(project)
-    assert outcome.figures["scenes"] == 8
-    for scene in Catalogue.open(project.scenes_file, project.grid).scenes:
-        assert scene.bands == BANDS
-        with open_scene(scene, project.grid) as reader:
-            patch = reader.read(reader.window)
-        with rasterio.open(scene.path) as file:
-            pixels = file.read()
-        count = int((pixels != 0).any(axis=0).sum())
-        assert int(patch.valid.sum()) == count
-        assert patch.image[:, patch.valid].sum() == np.maximum(pixels[:, (pixels != 0).any(axis=0)], 1).sum()
-
-
-@pytest.mark.real
-def test_dakota_and_california_need_their_bands_stated(data_folder: Path, tmp_path: Path) -> None:
-    for name, crs, pattern, count in (
-        ("dakota", "EPSG:26914", "dakota/*.tif", 6),
-        ("california", "EPSG:26910", "california/images/e*.tif", 2),
-    ):
-        (tmp_path / name).mkdir()
-        project = make_project(
-            tmp_path / name, f'[grid]\ncrs = "{crs}"\nresolution = 2\n[scenes]\npaths = ["{data_folder}/{pattern}"]\n'
-        )
-        with pytest.raises(SceneError, match="band order unknown"):
-            catalogue_scenes(project)
-        assert catalogue_scenes(project, bands=BANDS).figures["scenes"] >= count
-        catalogue = Catalogue.open(project.scenes_file, project.grid)
-        with open_scene(catalogue.scenes[0], project.grid) as reader:
-            patch = reader.read(reader.window)
-        assert patch.valid.mean() > 0.8
-        assert all(20 < band[patch.valid].mean() < 235 for band in patch.image)
-
-
-def test_a_path_that_holds_no_raster_is_refused_by_name(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    (empty / ".x.123.part.tif").write_bytes(b"half")
-    with pytest.raises(SceneError, match=r"no scenes: .*empty holds no raster"):
-        catalogue_scenes(project, [str(empty)])
-    write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20))
-    (tmp_path / "scenes" / ".a.123.part.tif").write_bytes(b"half")
-    outcome = catalogue_scenes(project, [str(empty), "elsewhere/*.tif"])
-    assert outcome.figures["scenes"] == 1
-    assert [refusal.subject for refusal in outcome.refused] == [str(empty), "elsewhere/*.tif"]
-
-
-def test_a_scene_whose_file_is_gone_can_still_be_shown(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    path = write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20))
-    catalogue_scenes(project)
-    entry = read_entries(project.scenes_file, project.grid.crs)[0]
-    path.unlink()
-    item = to_item(entry.scene, project.grid.crs, tmp_path).to_dict(include_self_link=False)
-    assert "file:size" not in item["assets"]["data"]
-    assert item["assets"]["data"]["file:checksum"].endswith(entry.scene.digest)
-    # The file may also vanish between its recognition and the writing of the catalogue.
-    write_entries(project.scenes_file, [entry], project.grid.crs)
-    assert read_entries(project.scenes_file, project.grid.crs)[0].size == entry.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from shapely import contains_xy
 from bocage.errors import BocageError, SceneError
 from bocage.grid import Grid
 from bocage.scenes import BANDS, STRETCH_TAG, open_scene, recognise
-from bocage.scenes.sidecar import read_sidecar
+from bocage.scenes.recognition import Rules
 from tests.scenes.rasters import noise, write_raster, write_sidecar
 
 GRID = Grid("EPSG:3035", 2.0)
@@ -52,7 +51,7 @@ def test_sidecar_names_bands_sensor_time_and_angles(tmp_path: Path) -> None:
             "eo:cloud_cover": 3,
         },
     )
-    scene = recognise(path, GRID, stretch="minmax")
+    scene = recognise(path, GRID, rules=Rules("minmax"))
     assert scene.bands == ("nir", "red", "green", "blue")
     assert (scene.sensor, scene.sun_elevation, scene.cloud_cover) == ("GEOSAT2", 55.5, 3.0)
     assert scene.acquired == datetime(2021, 6, 30, 10, 30, tzinfo=UTC)
@@ -62,7 +61,7 @@ def test_sidecar_names_bands_sensor_time_and_angles(tmp_path: Path) -> None:
 def test_band_order_reaches_the_pixels(tmp_path: Path) -> None:
     pixels = np.stack([np.full((8, 8), value, dtype=np.uint8) for value in (40, 10, 20, 30)])
     path = write_raster(tmp_path / "s.tif", pixels, names=("nir", "red", "green", "blue"))
-    with open_scene(recognise(path, GRID, stretch="none"), GRID) as reader:
+    with open_scene(recognise(path, GRID, rules=Rules("none")), GRID) as reader:
         image = reader.read(reader.window).image
     assert [int(band[0, 0]) for band in image] == [10, 20, 30, 40]
 
@@ -84,9 +83,9 @@ def test_irregular_footprint_holds_the_valid_pixels(tmp_path: Path) -> None:
 def test_stated_bands_serve_a_silent_file_and_may_not_contradict_another(tmp_path: Path) -> None:
     silent = write_raster(tmp_path / "a.tif", noise(9, 9), names=None)
     assert recognise(silent, GRID, bands=BANDS).bands == BANDS
-    assert recognise(silent, GRID, default_bands=BANDS).bands == BANDS
+    assert recognise(silent, GRID, rules=Rules(default_bands=BANDS)).bands == BANDS
     named = write_raster(tmp_path / "b.tif", noise(9, 9), names=("blue", "green", "red", "nir"))
-    assert recognise(named, GRID, default_bands=BANDS).bands == ("blue", "green", "red", "nir")
+    assert recognise(named, GRID, rules=Rules(default_bands=BANDS)).bands == ("blue", "green", "red", "nir")
     with pytest.raises(SceneError, match="itself names its bands blue"):
         recognise(named, GRID, bands=BANDS)
 
@@ -139,17 +138,30 @@ def test_truncated_cloud_optimised_file(tmp_path: Path) -> None:
     path.write_bytes(content[: int(len(content) * 0.8)])
     with rasterio.open(path) as file:
         assert file.shape == (300, 300)
-    refused(path, "damaged or truncated")
+    refused(path, "truncated")
+
+
+def test_damage_within_a_block_shows_when_every_pixel_is_decoded(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "s.tif", noise(2200, 2200), driver="COG", compress="deflate", blocksize=256)
+    content = bytearray(path.read_bytes())
+    with rasterio.open(path) as file:
+        offset, length = (int(file.get_tag_item(f"BLOCK_{what}_3_3", "TIFF", bidx=1)) for what in ("OFFSET", "SIZE"))
+    content[offset + 2 : offset + length] = bytes(length - 2)
+    path.write_bytes(content)
+    assert recognise(path, GRID).shape == (2200, 2200)
+    with pytest.raises(SceneError, match="damaged") as caught:
+        recognise(path, GRID, rules=Rules(decode=True))
+    assert path.name in caught.value.problem
 
 
 def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
     refused(tmp_path / "none.tif", "is not there")
     (tmp_path / "empty.tif").write_bytes(b"")
-    refused(tmp_path / "empty.tif", "not a raster")
+    refused(tmp_path / "empty.tif", "not a GeoTIFF")
     (tmp_path / "text.tif").write_text("not pixels")
-    refused(tmp_path / "text.tif", "not a raster")
+    refused(tmp_path / "text.tif", "not a GeoTIFF")
     (tmp_path / "folder.tif").mkdir()
-    refused(tmp_path / "folder.tif", "is not there")
+    refused(tmp_path / "folder.tif", "holds no raster")
 
 
 def test_no_crs_no_position_gcps(tmp_path: Path) -> None:
@@ -165,7 +177,7 @@ def test_no_crs_no_position_gcps(tmp_path: Path) -> None:
 
 def test_bands_unknown_or_missing(tmp_path: Path) -> None:
     refused(write_raster(tmp_path / "a.tif", noise(9, 9), names=None), "band order unknown")
-    refused(write_raster(tmp_path / "b.tif", noise(9, 9)[:3], names=("red", "green", "blue")), "no nir band")
+    refused(write_raster(tmp_path / "b.tif", noise(9, 9)[:3], names=("red", "pan", "blue")), "no green band")
     refused(write_raster(tmp_path / "c.tif", noise(9, 9), names=("red", "pan", "x", "nir")), "no green and no blue")
     refused(write_raster(tmp_path / "d.tif", noise(9, 9), names=None), "4 bands but 3", bands=("red", "green", "nir"))
 
@@ -186,6 +198,40 @@ def test_nan_beside_nodata_is_invalid(tmp_path: Path) -> None:
     assert np.isfinite(scene.stretch).all()
 
 
+def test_a_scene_without_near_infrared(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "s.tif", noise(30, 30)[:3], names=("blue", "green", "red"))
+    scene = recognise(path, GRID)
+    assert not scene.has_nir
+    assert len(scene.stretch) == len(scene.statistics) == 3
+
+
+def test_statistics_and_shares(tmp_path: Path) -> None:
+    pixels = noise(40, 40, low=100, high=2000, dtype="uint16")
+    pixels[:, :10] = 0
+    scene = recognise(write_raster(tmp_path / "s.tif", pixels), GRID)
+    seen = pixels[:, 10:].reshape(4, -1).astype(float)
+    assert scene.valid_share == 0.75
+    assert scene.saturated_share is None
+    for found, band in zip(scene.statistics, seen, strict=True):
+        assert (found.minimum, found.maximum) == (band.min(), band.max())
+        assert found.mean == pytest.approx(band.mean(), abs=1e-3)
+        assert found.deviation == pytest.approx(band.std(), abs=1e-3)
+
+
+def test_overviews_decide_what_is_read(tmp_path: Path) -> None:
+    """A scene with overviews is known by them: its other blocks are not even decoded."""
+    smooth = np.tile(np.linspace(50, 200, 2400).astype(np.uint8), (4, 2400, 1))
+    smooth[:, :, :300] = 0
+    plain = recognise(write_raster(tmp_path / "a.tif", smooth, compress="deflate"), GRID)
+    path = write_raster(
+        tmp_path / "b.tif", smooth, driver="COG", compress="deflate", blocksize=256, overview_resampling="average"
+    )
+    scene = recognise(path, GRID)
+    assert np.allclose(scene.stretch, plain.stretch, atol=1.5)
+    assert scene.footprint.symmetric_difference(plain.footprint).area < 0.01 * plain.footprint.area
+    assert scene.valid_share == pytest.approx(plain.valid_share, abs=0.005)
+
+
 def test_complex_values(tmp_path: Path) -> None:
     refused(write_raster(tmp_path / "a.tif", noise(9, 9).astype("complex64")), "complex64 values")
 
@@ -202,7 +248,7 @@ def test_a_second_stretch_is_refused(tmp_path: Path) -> None:
     with rasterio.open(path, "r+") as file:
         file.update_tags(**{STRETCH_TAG: "percentile"})
     refused(path, "already stretched")
-    assert recognise(path, GRID, stretch="none").stretch[0] == (1.0, 255.0)
+    assert recognise(path, GRID, rules=Rules("none")).stretch[0] == (1.0, 255.0)
     other = write_raster(tmp_path / "b.tif", noise(9, 9))
     write_sidecar(other, None, **{"bocage:stretch": [[1, 2]] * 4})
     refused(other, "already stretched")
@@ -245,21 +291,3 @@ def test_edge_cases_are_recognised_or_refused_in_our_words(data_folder: Path) ->
                 refusals.append(error.problem)
     assert fine
     assert all("cog" in problem for problem in refusals)
-
-
-@pytest.mark.parametrize("href", ["../clouds.geojson", "sub/../../clouds.geojson", "/etc/hostname"])
-def test_a_cloud_mask_may_not_lie_outside_the_delivery(tmp_path: Path, href: str) -> None:
-    (tmp_path / "clouds.geojson").write_text("{}")
-    (tmp_path / "delivery" / "sub").mkdir(parents=True)
-    sidecar = write_sidecar(tmp_path / "delivery" / "a.tif", None, clouds=href)
-    with pytest.raises(SceneError, match="outside the folder of the delivery"):
-        read_sidecar(sidecar.with_suffix(".tif"))
-
-
-@pytest.mark.parametrize("href", ["clouds.geojson", "sub/clouds.geojson", "./sub/../clouds.geojson"])
-def test_a_cloud_mask_may_lie_beside_the_raster_or_below(tmp_path: Path, href: str) -> None:
-    (tmp_path / "sub").mkdir()
-    for folder in (tmp_path, tmp_path / "sub"):
-        (folder / "clouds.geojson").write_text("{}")
-    write_sidecar(tmp_path / "a.tif", None, clouds=href)
-    assert read_sidecar(tmp_path / "a.tif").clouds == Path(os.path.normpath(tmp_path / href))

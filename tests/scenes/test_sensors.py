@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from bocage.scenes import BANDS, SENSORS
+from bocage.scenes.bands import BANDS, OTHER
+from bocage.scenes.sensors import SENSORS
 
 
 def test_every_sensor_has_the_four_bands_and_plausible_facts() -> None:
-    assert {"PHR", "SPOT", "WV2", "WV3", "GE1", "KS3", "SV1", "GEOSAT2", "VS1"} == set(SENSORS)
+    assert set(SENSORS) == {
+        "PHR", "PNEO", "SPOT", "SV1", "WV2", "WV3", "KS3", "GE1", "GEOSAT2", "VS1", "TRIPLESAT"
+    }  # fmt: skip
     for code, sensor in SENSORS.items():
         assert sensor.code == code
-        assert sorted(sensor.bands) == sorted(BANDS)
+        assert sorted(band for band in sensor.bands if band != OTHER) == sorted(BANDS)
         assert sensor.gsd in {2.0, 4.0}
-        assert 10 <= sensor.bit_depth <= 14
-        if sensor.solar_irradiance:
-            blue, green, red, nir = (sensor.solar_irradiance[name] for name in ("blue", "green", "red", "nir"))
+        assert 1.0 <= sensor.native_gsd <= 6.0
+        assert 10 <= sensor.bit_depth <= 16
+        assert sensor.platforms
+
+
+def test_wavelengths_rise_from_blue_to_nir() -> None:
+    for sensor in SENSORS.values():
+        assert set(sensor.wavelengths) == set(BANDS)
+        centres = [sum(sensor.wavelengths[name]) / 2 for name in ("blue", "green", "red", "nir")]
+        assert centres == sorted(centres)
+        for low, high in sensor.wavelengths.values():
+            assert 400 <= low < high <= 1000
+
+
+def test_irradiance_stands_for_satellites_of_the_family_and_falls_with_wavelength() -> None:
+    for sensor in SENSORS.values():
+        assert set(sensor.solar_irradiance) <= set(sensor.platforms)
+        for values in sensor.solar_irradiance.values():
+            blue, green, red, nir = (values[name] for name in ("blue", "green", "red", "nir"))
             assert 2100 > blue > green > red > nir > 900
+    assert SENSORS["GE1"].solar_irradiance["GeoEye-1"]["nir"] == 1022.58
+    assert SENSORS["KS3"].solar_irradiance["KOMPSAT-3A"]["blue"] == 2001.0
 
 
 def test_three_band_orders_occur() -> None:
@@ -22,3 +43,11 @@ def test_three_band_orders_occur() -> None:
     assert SENSORS["WV2"].bands == ("blue", "green", "red", "nir")
     assert SENSORS["PHR"].bands == ("red", "green", "blue", "nir")
     assert SENSORS["GEOSAT2"].bands == ("nir", "red", "green", "blue")
+
+
+def test_shares_of_the_coverage_are_the_published_ones() -> None:
+    shares = {code: sensor.share_2021 for code, sensor in SENSORS.items() if sensor.share_2021}
+    assert shares == {
+        "PHR": 28.68, "SPOT": 26.66, "SV1": 17.33, "WV2": 13.5, "KS3": 7.12, "GE1": 3.81, "GEOSAT2": 0.98, "VS1": 0.94,
+        "TRIPLESAT": 0.63,
+    }  # fmt: skip

@@ -58,3 +58,47 @@ def test_valid_is_never_zero_invalid_is_always_zero(values: list[float], low: fl
     assert not result[:, ~valid].any()
     exact = 1 + np.clip((numbers[0] - low) / width, 0, 1) * 254
     assert np.abs(result[0] - exact)[valid].max(initial=0) <= 0.52
+
+
+@given(
+    dtype=st.sampled_from(["uint8", "int8", "uint16", "int16", ">u2"]),
+    low=st.floats(-40_000, 70_000),
+    width=st.one_of(st.floats(0.5, 5000), st.sampled_from([254.0, 127.0, 508.0])),
+    whole=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_table_gives_what_arithmetic_gives(dtype: str, low: float, width: float, whole: bool) -> None:
+    """Every value of a type, beside its float: halves included, as low numbers without a fraction make them."""
+    low = float(round(low)) if whole else low
+    info = np.iinfo(dtype)
+    values = np.arange(info.min, info.max + 1)
+    numbers = np.stack([values, values[::-1]]).reshape(2, 16, -1)
+    valid = np.random.default_rng(0).random(numbers.shape[1:]) < 0.9
+    stretch = ((low, low + width), (low - 3, low + width))
+    expected = apply_stretch(numbers.astype(np.float64), valid, stretch)
+    assert np.array_equal(apply_stretch(numbers.astype(dtype), valid, stretch), expected)
+    if dtype == "uint8":
+        own = numbers.astype(dtype)
+        apply_stretch(own, valid, stretch, own)
+        assert np.array_equal(own, expected)
+    # An odd number of pixels, not one beside the other.
+    numbers, valid, expected = numbers[:, :15], valid[:15], expected[:, :15]
+    columns = slice(-13, None, 2)
+    part = apply_stretch(numbers.astype(dtype)[:, :, columns], valid[:, columns], stretch)
+    assert np.array_equal(part, expected[:, :, columns])
+
+
+def test_halves_are_rounded_up() -> None:
+    for dtype in ("uint16", "float32"):
+        numbers = np.array([[[0, 1, 2, 3, 508, 509, 600]]] * 3).astype(dtype)
+        result = apply_stretch(numbers, np.ones((1, 7), dtype=bool), ((0.0, 508.0),) * 3)
+        assert result[0, 0].tolist() == [1, 2, 2, 3, 255, 255, 255]
+
+
+def test_what_is_invalid_may_be_no_number() -> None:
+    numbers = np.full((4, 2, 3), np.nan, dtype=np.float32)
+    numbers[:, 0, 0], numbers[:, 1, 1] = 7, np.inf
+    valid = np.zeros((2, 3), dtype=bool)
+    valid[0, 0] = True
+    result = apply_stretch(numbers, valid, ((7.0, 8.0),) * 4)
+    assert result[0].tolist() == [[1, 0, 0], [0, 0, 0]]

@@ -1,4 +1,3 @@
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,12 @@ from bocage.errors import GridError, ProjectError, StorageError
 from bocage.files import digest_file
 from bocage.project import Project
 from bocage.scenes import Catalogue, catalogue_scenes
+from bocage.scenes.deliveries.folder import Folder
+from bocage.scenes.dialects.registry import read_metadata
+from bocage.scenes.metadata import ProductMetadata
 from bocage.simulation import project as simulated
 from bocage.simulation import simulate
+from bocage.simulation.sensor import FAMILIES
 
 _HIGHEST_NDVI_IOU = 0.55
 _log = logging.getLogger("bocage")
@@ -37,35 +40,61 @@ def test_the_project_opens_and_its_scenes_are_recognised(project_folder: Path) -
         assert all(path.is_file() for pattern in layer.paths for path in project.paths(pattern))
 
 
-def test_scenes_have_tilted_edges_of_nodata_and_hidden_band_orders(project_folder: Path) -> None:
-    described = {}
-    for path in sorted((project_folder / "scenes").glob("*.tif")):
+def test_every_take_is_a_folder_of_its_maker(project_folder: Path) -> None:
+    folders = sorted(path.name for path in (project_folder / "scenes").iterdir())
+    assert folders == [
+        "Geosat2_20210924", "PHR1A_20210616", "PHR1B_20210722", "SPOT6_20210509", "SPOT7_20210703",
+        "WorldView2_20210829",
+    ]  # fmt: skip
+    assert [metadata.sensor for metadata, _ in _deliveries(project_folder)] == [
+        "GEOSAT2", "PHR", "PHR", "SPOT", "SPOT", "WV2",
+    ]  # fmt: skip
+
+
+def test_scenes_have_tilted_edges_of_nodata_and_no_names_of_bands(project_folder: Path) -> None:
+    for metadata, path in _deliveries(project_folder):
         with rasterio.open(path) as file:
             image = file.read()
             assert file.dtypes == ("uint16",) * 4
-            assert file.nodata == 0
-            described[path.stem] = any(file.descriptions)
+            assert not any(file.descriptions)
+        assert metadata.product
         assert 0.03 < (image[0] == 0).mean() < 0.6
         assert ((image == 0).all(axis=0) == (image == 0).any(axis=0)).all()
-    assert sorted(described.values()) == [False, False, True, True, True, True]
 
 
 def test_the_clouded_scene_says_so(project_folder: Path) -> None:
-    items = [json.loads(path.read_text()) for path in sorted((project_folder / "scenes").glob("*.json"))]
-    covers = [item["properties"]["eo:cloud_cover"] for item in items]
+    found = _deliveries(project_folder)
+    covers = [metadata.cloud_cover or 0 for metadata, _ in found]
     assert sorted(cover > 0 for cover in covers) == [False] * 5 + [True]
-    clouded = items[int(np.argmax(covers))]
-    assert (project_folder / "scenes" / clouded["assets"]["cloud-mask"]["href"]).is_file()
+    metadata, path = found[int(np.argmax(covers))]
+    [mask] = metadata.cloud_masks
+    assert (path.parent / mask).read_bytes().count(b">CLOUD<") >= 1
+
+
+def _deliveries(project_folder: Path) -> list[tuple[ProductMetadata, Path]]:
+    """What the metadata of each take say, and its raster: the scenes of a small project are not cut into tiles."""
+    found = []
+    for folder in sorted((project_folder / "scenes").iterdir()):
+        files = Folder(folder)
+        parsed = {name: metadata for name in files.names if (metadata := read_metadata(name, files)) is not None}
+        name, metadata = next(iter(parsed.items()))
+        [part] = metadata.parts
+        found.append((metadata, folder / Path(name).parent / part.name))
+    return found
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     first = simulate(tmp_path / "a", size=400)
     again, other = simulate(tmp_path / "b", size=400), simulate(tmp_path / "c", size=400, seed=5)
-    names = sorted(str(path.relative_to(first)) for path in first.rglob("*") if path.suffix in {".tif", ".json"})
-    assert len(names) == 6 + 6 + 4 + 3 + 1
+    names = sorted(
+        str(path.relative_to(first)) for path in first.rglob("*") if path.suffix != ".gpkg" and path.is_file()
+    )
+    # Two PHR and two SPOT of four files each, WV2 with three, GEOSAT2 with two; layers, truth, settings and the note.
+    assert len(names) == 4 * 4 + 3 + 2 + 4 + 3 + 1 + 1
     for name in names:
-        assert digest_file(first / name) == digest_file(again / name), name
-    scene = next(name for name in names if name.startswith("scenes/PHR1A") and name.endswith(".tif"))
+        if name != ".bocage/simulation.json":
+            assert digest_file(first / name) == digest_file(again / name), name
+    scene = next(name for name in names if name.startswith("scenes/PHR1A") and name.endswith(".TIF"))
     assert digest_file(first / scene) != digest_file(other / scene)
 
 
@@ -121,8 +150,14 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
 
 def test_fewer_families_fly_the_same_takes(tmp_path: Path) -> None:
     folder = simulate(tmp_path, size=400, families=("WV2",))
-    items = [json.loads(path.read_text()) for path in (folder / "scenes").glob("*.json")]
-    assert [item["properties"]["bocage:sensor"] for item in items] == ["WV2"] * 6
+    found = _deliveries(folder)
+    assert [metadata.sensor for metadata, _ in found] == ["WV2"] * 6
+    assert len({metadata.product for metadata, _ in found}) == 6
+
+
+def test_every_family_can_be_simulated(tmp_path: Path) -> None:
+    folder = simulate(tmp_path, size=400, families=tuple(FAMILIES))
+    assert len(list((folder / "scenes").iterdir())) == len(FAMILIES)
 
 
 @pytest.mark.parametrize("size", [300, 1010, -40])
@@ -139,9 +174,12 @@ def test_a_threshold_of_ndvi_does_not_find_the_trees(
         woody = truth.read(1) == 1
         frame = {"crs": truth.crs, "transform": truth.transform, "width": truth.width, "height": truth.height}
     total = np.zeros((2, 256))
-    for path in sorted((project_folder / "scenes").glob("*.tif")):
-        bands = [band["name"] for band in json.loads(path.with_suffix(".json").read_text())["assets"]["data"]["bands"]]
-        with rasterio.open(path) as file, WarpedVRT(file, **frame, resampling=Resampling.bilinear, nodata=0) as lattice:
+    for metadata, path in _deliveries(project_folder):
+        bands = [band.name for band in metadata.bands]
+        with (
+            rasterio.open(path) as file,
+            WarpedVRT(file, **frame, resampling=Resampling.bilinear, src_nodata=0, nodata=0) as lattice,
+        ):
             image = lattice.read().astype(float)
         valid = (image > 0).all(axis=0)
         red, nir = (_stretched(image[bands.index(name)], valid) for name in ("red", "nir"))

@@ -59,8 +59,8 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """Size of the files of those scenes; a file that is missing counts as nothing."""
-        return sum(scene.path.stat().st_size for scene in self.scenes if scene.path.is_file())
+        """Size of the files of those scenes, as they were catalogued."""
+        return sum(scene.size for scene in self.scenes)
 
     @property
     def chips(self) -> int:

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
+from rasterio.transform import array_bounds
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window as PixelWindow
 
-from bocage.errors import SceneError
 from bocage.grid import Grid, Window
 from bocage.mapping.area import check_model
 from bocage.mapping.lattice import Lattice
@@ -29,6 +27,7 @@ from bocage.mapping.tile import TileSettings, map_window
 
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
+    from bocage.scenes.deliveries.image import Image
     from bocage.scenes.reader import SceneReader
     from bocage.scenes.scene import Scene
     from bocage.scenes.stretch import Method
@@ -82,28 +81,29 @@ def segment_raster(
     Raises
     ------
     SceneError
-        If the raster is damaged, without georeference, or its bands are unknown.
+        If the raster is damaged, without georeference or near infrared, or its bands are unknown.
     ModelError
         If the model was trained for other bands.
     """
-    from bocage.scenes import open_scene, recognise  # slow to import
+    from bocage.scenes import open_scene  # slow to import
+    from bocage.scenes.deliveries.assembly import assemble
+    from bocage.scenes.recognition import Rules, find_one, recognise_delivery
 
-    path = Path(path)
-    grid, crs, transform, shape = _frame(path, segmenter.resolution)
+    delivery = find_one(path)
+    image = assemble(delivery)
+    grid = Grid(_metric(image), segmenter.resolution)
     check_model(segmenter, getattr(segmenter, "digest", "given")[:12], grid.resolution)
     settings = TileSettings(Lattice.of(chip, overlap, segmenter.multiple), batch_size)
-    scene = recognise(
-        path,
-        grid,
-        bands=bands,
-        stretch=segmenter.stretch if stretch is None else stretch,
-        percentiles=segmenter.percentiles if percentiles is None else percentiles,
+    rules = Rules(
+        segmenter.stretch if stretch is None else stretch,
+        segmenter.percentiles if percentiles is None else percentiles,
     )
+    scene = recognise_delivery(delivery, grid, rules, bands).scene
     with open_scene(scene, grid) as reader:
         lattice_probability, window = segment_reader(reader, segmenter, settings)
-    probability = _onto(lattice_probability, grid, window, crs, transform, shape)
+    probability = _onto(lattice_probability, grid, window, image.crs, image.transform, image.shape)
     _mask(scene, probability)
-    return Segmentation(probability, crs, transform)
+    return Segmentation(probability, image.crs, image.transform)
 
 
 def segment_reader(
@@ -122,29 +122,14 @@ def segment_reader(
     return probability, reader.window
 
 
-def _frame(path: Path, resolution: float) -> tuple[Grid, str, Affine, tuple[int, int]]:
-    """Return the lattice to segment on, and the raster's own georeference."""
-    from bocage.scenes.projection import crs_text  # see above
-
-    try:
-        with rasterio.open(path) as file:
-            if file.crs is None:
-                raise SceneError(f"{path} has no coordinate reference system", "assign one with gdal_edit.py -a_srs")
-            west, south, east, north = transform_bounds(file.crs, "EPSG:4326", *file.bounds)
-            grid = Grid(_metric(file.crs, (west + east) / 2, (south + north) / 2), resolution)
-            return grid, crs_text(file.crs), file.transform, file.shape
-    except RasterioError as error:
-        raise SceneError(f"{path} cannot be opened as a raster: {error}", "deliver the file again") from error
-
-
-def _metric(crs: CRS, longitude: float, latitude: float) -> str:
+def _metric(image: Image) -> str:
     """Return the raster's own reference system if its units are metres on the ground, else the UTM zone there."""
-    from bocage.scenes.projection import crs_text  # see above
-
+    crs = CRS.from_user_input(image.crs)
     if crs.is_projected and crs.linear_units_factor[1] == 1.0 and crs.to_epsg() != _WEB_MERCATOR:
-        return crs_text(crs)
-    zone = min(int((longitude + 180) // 6) + 1, 60)
-    return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
+        return image.crs
+    west, south, east, north = transform_bounds(crs, "EPSG:4326", *array_bounds(*image.shape, image.transform))
+    zone = min(int(((west + east) / 2 + 180) // 6) + 1, 60)
+    return f"EPSG:{(32600 if south + north >= 0 else 32700) + zone}"
 
 
 def _onto(
@@ -174,10 +159,11 @@ def _mask(scene: Scene, probability: NDArray[np.float32]) -> None:
     GDAL's own mask would not do: it takes the fourth band of a plain file for alpha, and knows nothing of NaN pixels.
     """
     from bocage.scenes.bands import band_indexes  # see above
+    from bocage.scenes.deliveries.assembly import open_image
     from bocage.scenes.survey import valid_pixels
 
     indexes = band_indexes(scene.bands)
-    with rasterio.open(scene.path) as file:
+    with open_image(scene.image) as file:
         for first in range(0, file.height, _BLOCK):
             window = PixelWindow(0, first, file.width, min(_BLOCK, file.height - first))
             valid = valid_pixels(file, file.read(list(indexes), window=window), window, indexes)

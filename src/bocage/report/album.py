@@ -248,7 +248,7 @@ def _features(project: Project) -> Picture | None:
                 continue
             # One picture must not cost the report: a scene that was damaged or removed after it was mapped stays out.
             try:
-                with open_scene(scene, grid) as reader:
+                with open_scene(scene, grid, allow_missing_nir=True) as reader:
                     patch = reader.read(window)
             except SceneError as error:
                 damaged.add(scene.id)

@@ -67,7 +67,7 @@ def check_bands(bands: Sequence[str], count: int, subject: str) -> tuple[str, ..
     Raises
     ------
     SceneError
-        If the number of names differs from ``count``, one of red, green, blue, nir is missing or a name stands twice.
+        If the number of names differs from ``count``, red, green or blue is missing or a name stands twice.
     """
     if len(bands) != count:
         raise SceneError(
@@ -79,17 +79,16 @@ def check_bands(bands: Sequence[str], count: int, subject: str) -> tuple[str, ..
         raise SceneError(
             f"{subject}: {', '.join(unknown)} is not the name of a band", f"use {', '.join(sorted(known))}"
         )
-    if missing := [name for name in BANDS if name not in bands]:
+    if missing := [name for name in BANDS if name not in bands and name != "nir"]:
         raise SceneError(
             f"{subject} has no {' and no '.join(missing)} band (its bands: {', '.join(bands)})",
-            "deliver the product with its red, green, blue and near-infrared bands",
+            "deliver the multispectral product with its red, green, blue and near-infrared bands",
         )
     if twice := [name for name in BANDS if bands.count(name) > 1]:
         raise SceneError(f"{subject} names the band {twice[0]} twice", "correct the band names of the file")
     return tuple(bands)
 
 
-def band_indexes(bands: Sequence[str]) -> tuple[int, int, int, int]:
-    """Return the file's 1-based band numbers of red, green, blue and nir."""
-    red, green, blue, nir = (bands.index(name) + 1 for name in BANDS)
-    return red, green, blue, nir
+def band_indexes(bands: Sequence[str]) -> tuple[int, ...]:
+    """Return the image's band numbers, counted from 1, of red, green, blue and, where there is one, nir."""
+    return tuple(bands.index(name) + 1 for name in BANDS if name in bands)

@@ -1,56 +1,52 @@
-"""The catalogue of scenes: STAC GeoParquet on disk, a spatial index in memory."""
+"""The catalogue of scenes: a spatial index over STAC GeoParquet.
+
+:mod:`bocage.scenes.rows` makes the scenes of a file when they are asked for, :mod:`bocage.scenes.register` writes them.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely import STRtree
 
-from bocage.errors import ProjectError, SceneError
-from bocage.files import whole_file
+from bocage.errors import SceneError
 from bocage.grid import Bounds, Grid
-from bocage.scenes.item import from_item, to_item
+from bocage.scenes.item import Area
+from bocage.scenes.rows import SceneRows
 from bocage.scenes.scene import Scene
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A scene in the catalogue and what says whether it must be recognised anew.
+class Catalogue:
+    """Scenes ordered by id, found by place. May be used from several threads; another process opens its file again.
 
     Attributes
     ----------
-    scene
-        The scene.
-    modified
-        Time of the last change of the raster in nanoseconds.
-    size
-        Bytes of the raster.
-    recipe
-        Digest of the settings and sidecar files that the recognition used.
-    added
-        Whether a person added the file by name, beyond the settings.
-    stated
-        The band names that a person stated for it, or None.
+    scenes
+        All scenes. Those of a file are made when they are asked for: iterate rather than copy.
     """
 
-    scene: Scene
-    modified: int
-    size: int
-    recipe: str
-    added: bool
-    stated: tuple[str, ...] | None = None
-
-
-class Catalogue:
-    """Scenes ordered by id, found by place."""
+    scenes: Sequence[Scene]
 
     def __init__(self, scenes: Iterable[Scene]) -> None:
-        self.scenes: tuple[Scene, ...] = tuple(sorted(scenes, key=lambda scene: scene.id))
-        self._tree = STRtree([scene.footprint for scene in self.scenes])
+        ordered = tuple(sorted(scenes, key=lambda scene: scene.id))
+        bounds = np.array([scene.footprint.bounds for scene in ordered], dtype=np.float64).reshape(-1, 4)
+        self._start(ordered, tuple(scene.id for scene in ordered), bounds, (Catalogue, (ordered,)))
+
+    def _start(
+        self, scenes: Sequence[Scene], ids: Sequence[str], bounds: NDArray[np.float64], recipe: tuple[Any, ...]
+    ) -> None:
+        self.scenes = scenes
+        self._ids = ids
+        self._bounds = bounds
+        # Footprints are exact but take long to parse; their bounds say which are worth it.
+        self._tree = STRtree(shapely.box(*bounds.T))
+        self._recipe = recipe
 
     @classmethod
     def open(cls, path: Path, grid: Grid) -> Catalogue:
@@ -63,22 +59,41 @@ class Catalogue:
         SceneError
             If the file is damaged or holds no scene.
         """
-        scenes = [entry.scene for entry in read_entries(path, grid.crs)]
-        if not scenes:
+        rows = SceneRows(path, grid)
+        if not rows:
             raise SceneError(f"{path} holds no scenes", "run the stage scenes again")
-        return cls(scenes)
+        found = cls.__new__(cls)
+        found._start(rows, rows.ids, rows.bounds, (Catalogue.open, (path, grid)))
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._recipe
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all scenes, in order."""
+        return self._ids
 
     @property
     def bounds(self) -> Bounds:
         """The rectangle around all footprints."""
-        left, bottom, right, top = shapely.total_bounds([scene.footprint for scene in self.scenes])
-        return Bounds(float(left), float(bottom), float(right), float(top))
+        left, bottom = self._bounds[:, :2].min(axis=0).tolist()
+        right, top = self._bounds[:, 2:].max(axis=0).tolist()
+        return Bounds(left, bottom, right, top)
 
     def covering(self, bounds: Bounds) -> list[Scene]:
         """Return the scenes whose footprint shares area with ``bounds``, ordered by id."""
         area = bounds.polygon()
-        found = self._tree.query(area, predicate="intersects")
-        return [self.scenes[index] for index in sorted(found) if not self.scenes[index].footprint.touches(area)]
+        found = []
+        for place in sorted(self._tree.query(area).tolist()):
+            footprint = self._footprint(place)
+            if footprint.intersects(area) and not footprint.touches(area):
+                found.append(self.scenes[place])
+        return found
+
+    def _footprint(self, place: int) -> Area:
+        scenes = self.scenes
+        return scenes.footprint(place) if isinstance(scenes, SceneRows) else scenes[place].footprint
 
     def scene(self, name: str) -> Scene:
         """Return the scene of that id.
@@ -88,69 +103,7 @@ class Catalogue:
         SceneError
             If there is none.
         """
-        for scene in self.scenes:
-            if scene.id == name:
-                return scene
-        raise SceneError(f"no scene is named {name}", "list the scenes with: bocage scenes list")
-
-
-def read_entries(path: Path, grid_crs: str) -> list[Entry]:
-    """Return what a catalogue holds.
-
-    Raises
-    ------
-    ProjectError
-        If the file is not there.
-    SceneError
-        If it is damaged.
-    """
-    import pyarrow as pa  # these are slow to import
-    import pyarrow.parquet as pq
-    import stac_geoparquet.arrow
-
-    if not path.is_file():
-        raise ProjectError(f"{path} is not there", "catalogue the scenes first: bocage scenes add")
-    try:
-        items = list(stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path)))
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise SceneError(f"{path} is damaged: {error}", "remove it and run the stage scenes again") from error
-    return [_entry(item, grid_crs, path.parent) for item in items]
-
-
-def _entry(item: dict[str, Any], grid_crs: str, folder: Path) -> Entry:
-    properties = item["properties"]
-    return Entry(
-        from_item(item, grid_crs, folder),
-        modified=int(properties["bocage:modified"]),
-        size=int(item["assets"]["data"]["file:size"]),
-        recipe=properties["bocage:recipe"],
-        added=bool(properties["bocage:added"]),
-        stated=tuple(stated.split(",")) if (stated := properties.get("bocage:stated")) else None,
-    )
-
-
-def write_entries(path: Path, entries: Sequence[Entry], grid_crs: str) -> None:
-    """Write a catalogue as STAC GeoParquet, whole or not at all.
-
-    Raises
-    ------
-    StorageError
-        If the disk is full or the folder cannot be written.
-    """
-    import stac_geoparquet.arrow  # slow to import
-
-    items = []
-    for entry in sorted(entries, key=lambda entry: entry.scene.id):
-        item = to_item(entry.scene, grid_crs, path.parent)
-        # A raster may vanish after it was recognised; the entry must be readable all the same.
-        item.assets["data"].extra_fields["file:size"] = entry.size
-        item.properties |= {
-            "bocage:modified": entry.modified,
-            "bocage:recipe": entry.recipe,
-            "bocage:added": entry.added,
-            "bocage:stated": ",".join(entry.stated) if entry.stated else None,
-        }
-        items.append(item.to_dict(include_self_link=False))
-    table = stac_geoparquet.arrow.parse_stac_items_to_arrow(items).read_all()
-    with whole_file(path) as temporary:
-        stac_geoparquet.arrow.to_parquet(table, temporary)
+        place = bisect_left(self._ids, name)
+        if place == len(self._ids) or self._ids[place] != name:
+            raise SceneError(f"no scene is named {name}", "list the scenes with: bocage scenes list")
+        return self.scenes[place]

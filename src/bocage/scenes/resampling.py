@@ -15,7 +15,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window as PixelWindow
 
@@ -51,6 +51,8 @@ class Placement:
         Edge in pixels of the lattice blocks that are resampled at a time: a power of two.
     method
         Average where the lattice is coarser than the raster, else bilinear.
+
+    The raster may be an overview of the scene; transform and shape are those of the overview then.
     """
 
     grid: Grid
@@ -62,17 +64,20 @@ class Placement:
     method: Resampling
 
     @classmethod
-    def of(cls, scene: Scene, grid: Grid) -> Placement:
-        """Return how a scene lies on the lattice."""
-        ratio = grid.resolution / scene.gsd
+    def of(cls, scene: Scene, grid: Grid, shape: tuple[int, int] | None = None) -> Placement:
+        """Return how a scene, or the overview of it that has that shape, lies on the lattice."""
+        rows, columns = shape = shape or scene.shape
+        down, across = scene.shape[0] / rows, scene.shape[1] / columns
+        transform = scene.transform @ Affine.scale(across, down)
+        ratio = grid.resolution / (scene.gsd * math.sqrt(down * across))
         block = 2 ** math.floor(math.log2(max(8.0, min(_BLOCK, _SOURCE / ratio))))
         coarser = ratio > 1 + _ALIGNED
         return cls(
             grid,
             scene.crs,
-            scene.transform,
-            scene.shape,
-            _is_aligned(scene, grid),
+            transform,
+            shape,
+            _is_aligned(scene.crs, transform, shape, grid),
             block,
             Resampling.average if coarser else Resampling.bilinear,
         )
@@ -110,28 +115,45 @@ def _clip(left: int, top: int, right: int, bottom: int, shape: tuple[int, int]) 
     return PixelWindow(left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
-def _is_aligned(scene: Scene, grid: Grid) -> bool:
-    transform, size = scene.transform, grid.resolution
+def _is_aligned(crs: str, transform: Affine, shape: tuple[int, int], grid: Grid) -> bool:
+    size = grid.resolution
     if transform.b != 0 or transform.d != 0 or transform.a <= 0 or transform.e >= 0:
         return False
-    if scene.crs != grid.crs and CRS.from_user_input(scene.crs) != CRS.from_user_input(grid.crs):
+    if crs != grid.crs and CRS.from_user_input(crs) != CRS.from_user_input(grid.crs):
         return False
-    drift = max(abs(transform.a - size) * scene.shape[1], abs(-transform.e - size) * scene.shape[0]) / size
+    drift = max(abs(transform.a - size) * shape[1], abs(-transform.e - size) * shape[0]) / size
     shift = max(abs(edge / size - round(edge / size)) for edge in (transform.c, transform.f))
     return drift + shift < _ALIGNED
 
 
 def read_block(
-    file: rasterio.DatasetReader, placement: Placement, indexes: Sequence[int], window: Window
+    file: rasterio.DatasetReader,
+    placement: Placement,
+    indexes: Sequence[int],
+    window: Window,
+    saturation: float | None = None,
 ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     """Return digital numbers and validity of a lattice window.
 
     A pixel is valid where it was seen in any band; see :func:`bocage.scenes.survey.valid_pixels`.
 
+    Parameters
+    ----------
+    file
+        The open raster, or the overview of it that ``placement`` is of.
+    placement
+        How it lies on the lattice.
+    indexes
+        Numbers of the bands to read.
+    window
+        The lattice pixels to return.
+    saturation
+        A pixel with this number or a higher one in any band is invalid. None keeps all.
+
     Returns
     -------
     tuple
-        (4, rows, columns) numbers in the file's type or float32, and (rows, columns) validity.
+        (bands, rows, columns) numbers in the file's type or float32, and (rows, columns) validity.
 
     Raises
     ------
@@ -142,10 +164,39 @@ def read_block(
     if source is None:
         return np.zeros((len(indexes), *window.shape), dtype=np.uint8), np.zeros(window.shape, dtype=np.bool_)
     numbers = file.read(list(indexes), window=source)
-    valid = valid_pixels(file, numbers, source, indexes)
+    valid = _seen(file, numbers, source, indexes)
+    if saturation is not None:
+        # As a whole number where the band has them: a comparison with a float would turn the band into floats.
+        limit = math.ceil(saturation) if numbers.dtype.kind in "ui" else saturation
+        valid &= (numbers < limit).all(axis=0)
     if placement.aligned:
         return _pad(numbers, valid, placement, source, window)
     return _warp(numbers, valid, placement, source, window)
+
+
+def _seen(
+    file: rasterio.DatasetReader, numbers: NDArray[np.generic], source: PixelWindow, indexes: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Return the valid pixels; a window without any gap costs one look at its first band."""
+    nodata = file.nodata
+    whole = nodata is not None and math.isfinite(nodata) and nodata == int(nodata)
+    if whole and numbers.dtype.kind in "ui" and marked_by_value(file, indexes):
+        # A comparison with a float would turn the band into floats.
+        value = int(nodata)
+        gap = numbers[0] == value
+        if gap.any():
+            for band in numbers[1:]:
+                gap &= band == value
+        clear: NDArray[np.bool_] = ~gap
+        return clear
+    return valid_pixels(file, numbers, source, indexes)
+
+
+def marked_by_value(file: rasterio.DatasetReader, indexes: Sequence[int]) -> bool:
+    """Say whether nothing but a nodata value can hide a pixel of these bands: no mask, no alpha band."""
+    alpha = (index for index, colour in enumerate(file.colorinterp, start=1) if colour == ColorInterp.alpha)
+    flags = file.mask_flag_enums[indexes[0] - 1]
+    return flags in ([MaskFlags.nodata], [MaskFlags.all_valid]) and not set(alpha) - set(indexes)
 
 
 def _pad(

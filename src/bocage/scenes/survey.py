@@ -1,6 +1,7 @@
-"""One pass over all pixels of a raster: which are valid, what their values are, and whether the file is whole.
+"""One look over a raster: which pixels are valid and what their values are.
 
-A truncated GeoTIFF opens without complaint; only decoding every block shows the damage.
+Where the raster has overviews, the smallest that still shows enough is read: adding a scene then costs what reading its
+headers costs. A raster without overviews is read whole.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from rasterio.features import geometry_mask
 from rasterio.windows import Window as PixelWindow
 from shapely import MultiPolygon, Polygon
 
-# The thumbnail of validity has at most this many cells on its long side.
+# The thumbnail of validity has at most this many cells on its long side; the overview that is read has more.
 _CELLS = 512
+_OVERVIEW = 1024
 # About this many pixels decide the stretch.
 _SAMPLES = 1_000_000
 # Pixels decoded at a time.
@@ -26,7 +28,7 @@ _STRIP = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one pass over a raster found.
+    """What one look over a raster found.
 
     Attributes
     ----------
@@ -35,15 +37,25 @@ class Survey:
     step
         Edge of a cell in pixels.
     samples
-        (4, pixels) digital numbers of a regular sample of the valid pixels outside clouds: red, green, blue, nir.
+        (bands, pixels) digital numbers of a regular sample of the valid pixels outside clouds: red, green, blue and,
+        where there is one, nir.
     valid_share
         Share of the pixels that are valid, 0 to 1.
+    thumbnail
+        (bands, rows, columns) one digital number of each cell.
+    thumbnail_valid
+        (rows, columns) true where that pixel is valid.
+    saturated_share
+        Share of the valid pixels that are saturated in any band, 0 to 1; None where nobody says what saturation is.
     """
 
     cells: NDArray[np.bool_]
     step: int
     samples: NDArray[np.generic]
     valid_share: float
+    thumbnail: NDArray[np.generic]
+    thumbnail_valid: NDArray[np.bool_]
+    saturated_share: float | None = None
 
 
 def valid_pixels(
@@ -56,7 +68,7 @@ def valid_pixels(
     file
         The open raster, for its nodata value and its mask or alpha band.
     numbers
-        (4, rows, columns) values of the window.
+        (bands, rows, columns) values of the window, which may be an overview of it.
     window
         The pixels that ``numbers`` holds.
     indexes
@@ -67,10 +79,12 @@ def valid_pixels(
     if np.issubdtype(numbers.dtype, np.floating):
         valid &= np.isfinite(numbers).all(axis=0)
     if file.nodata is not None and not np.isnan(file.nodata):
-        valid &= (numbers != file.nodata).any(axis=0)
+        # As a whole number where it is one: against a float numpy would turn every integer band into floats.
+        nodata = int(file.nodata) if float(file.nodata).is_integer() else file.nodata
+        valid &= (numbers != nodata).any(axis=0)
     mask = _mask_band(file, indexes)
     if mask is not None:
-        valid &= mask_values(file, mask, window) != 0
+        valid &= _mask_values(file, mask, window, numbers.shape[1:]) != 0
     return valid
 
 
@@ -84,16 +98,27 @@ def _mask_band(file: rasterio.DatasetReader, indexes: Sequence[int]) -> int | No
     return 0 if masked else None
 
 
-def mask_values(file: rasterio.DatasetReader, mask: int, window: PixelWindow) -> NDArray[np.generic]:
+def _mask_values(
+    file: rasterio.DatasetReader, mask: int, window: PixelWindow, shape: tuple[int, ...]
+) -> NDArray[np.generic]:
     """Return the values of the alpha band with that number, or of the mask of the dataset for 0."""
-    values: NDArray[np.generic] = file.dataset_mask(window=window) if mask == 0 else file.read(mask, window=window)
+    values: NDArray[np.generic] = (
+        file.dataset_mask(window=window, out_shape=shape)
+        if mask == 0
+        else file.read(mask, window=window, out_shape=shape)
+    )
     return values
 
 
 def survey(
-    file: rasterio.DatasetReader, indexes: Sequence[int], clouds: Polygon | MultiPolygon | None = None
+    file: rasterio.DatasetReader,
+    indexes: Sequence[int],
+    clouds: Polygon | MultiPolygon | None = None,
+    *,
+    saturation: float | None = None,
+    factors: Sequence[int] = (),
 ) -> Survey:
-    """Decode the whole raster and return what is in it.
+    """Look over the whole raster, by an overview where there is one, and return what is in it.
 
     Parameters
     ----------
@@ -104,6 +129,10 @@ def survey(
     clouds
         Outline of the clouds in the raster's CRS: no pixel under it enters the sample, since a cloud is brighter than
         any ground and would decide the stretch.
+    saturation
+        The digital number at which the sensor is saturated.
+    factors
+        The reductions of which the raster has overviews. Empty: it is read whole.
 
     Raises
     ------
@@ -111,43 +140,81 @@ def survey(
         If a block cannot be decoded.
     """
     rows, columns = file.shape
-    step = max(1, -(-max(rows, columns) // _CELLS))
-    stride = max(1, int((rows * columns / _SAMPLES) ** 0.5))
-    cells = np.zeros((-(-rows // step), -(-columns // step)), dtype=np.bool_)
+    factor = _factor(max(rows, columns), factors)
+    reduced = -(-rows // factor), -(-columns // factor)
+    step = max(1, -(-max(reduced) // _CELLS))
+    stride = max(1, int((reduced[0] * reduced[1] / _SAMPLES) ** 0.5))
+    cells = np.zeros((-(-reduced[0] // step), -(-reduced[1] // step)), dtype=np.bool_)
     samples: list[NDArray[np.generic]] = []
-    count = 0
-    for window in _strips(file, step):
-        numbers = file.read(list(indexes), window=window)
-        valid = valid_pixels(file, numbers, window, indexes)
+    shown: list[NDArray[np.generic]] = []
+    seen: list[NDArray[np.bool_]] = []
+    count = saturated = 0
+    for window in _strips(file, step, factor):
+        numbers, valid = _read(file, indexes, window, factor)
         count += int(valid.sum())
-        row = window.row_off // step
-        reduced = _any_in_cells(valid, step)
-        cells[row : row + len(reduced)] = reduced
-        offset = -window.row_off % stride
+        if saturation is not None:
+            saturated += int((np.greater_equal(numbers, saturation).any(axis=0) & valid).sum())
+        first = window.row_off // factor
+        filled = _any_in_cells(valid, step)
+        cells[first // step : first // step + len(filled)] = filled
+        shown.append(numbers[:, ::step, ::step])
+        seen.append(valid[::step, ::step])
+        offset = -first % stride
         picked = valid[offset::stride, ::stride]
         if clouds is not None and picked.any():
-            grid = file.transform @ Affine.translation(0, window.row_off + offset) @ Affine.scale(stride)
-            picked &= geometry_mask([clouds], picked.shape, grid)
+            grid = file.transform @ Affine.scale(factor) @ Affine.translation(0, first + offset)
+            picked &= geometry_mask([clouds], picked.shape, grid @ Affine.scale(stride))
         samples.append(numbers[:, offset::stride, ::stride][:, picked])
     found = np.concatenate(samples, axis=1)
     if count and found.shape[1] == 0:
-        # So few pixels are valid that the sample missed all: read them whole, they are few.
-        found = np.concatenate([_all_valid(file, window, indexes) for window in _strips(file, step)], axis=1)
-    return Survey(cells, step, found, count / (rows * columns))
+        # So few pixels are valid that the sample missed all: take them whole, they are few.
+        pieces = [_read(file, indexes, window, factor) for window in _strips(file, step, factor)]
+        found = np.concatenate([numbers[:, valid] for numbers, valid in pieces], axis=1)
+    share = saturated / count if saturation is not None and count else None
+    return Survey(
+        cells,
+        step * factor,
+        found,
+        count / (reduced[0] * reduced[1]),
+        np.concatenate(shown, axis=1),
+        np.concatenate(seen, axis=0),
+        share,
+    )
 
 
-def _all_valid(file: rasterio.DatasetReader, window: PixelWindow, indexes: Sequence[int]) -> NDArray[np.generic]:
-    numbers: NDArray[np.generic] = file.read(list(indexes), window=window)
-    return numbers[:, valid_pixels(file, numbers, window, indexes)]
+def decode(file: rasterio.DatasetReader) -> None:
+    """Decode every block of every band, as nothing else shows damage within a block.
+
+    Raises
+    ------
+    rasterio.errors.RasterioError
+        If a block cannot be decoded.
+    """
+    for window in _strips(file, 1, 1):
+        file.read(window=window)
 
 
-def _strips(file: rasterio.DatasetReader, step: int) -> Iterator[PixelWindow]:
+def _factor(edge: int, factors: Sequence[int]) -> int:
+    """Return the largest reduction that leaves enough to see."""
+    return max((factor for factor in factors if factor >= 1 and edge / factor >= _OVERVIEW), default=1)
+
+
+def _read(
+    file: rasterio.DatasetReader, indexes: Sequence[int], window: PixelWindow, factor: int
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    shape = (len(indexes), -(-window.height // factor), -(-window.width // factor))
+    numbers: NDArray[np.generic] = file.read(list(indexes), window=window, out_shape=shape)
+    return numbers, valid_pixels(file, numbers, window, indexes)
+
+
+def _strips(file: rasterio.DatasetReader, step: int, factor: int) -> Iterator[PixelWindow]:
     """Yield full-width strips that are whole rows of blocks and of cells wherever that fits in memory."""
     rows, columns = file.shape
     block = max(int(shape[0]) for shape in file.block_shapes)
-    wanted = max(1, _STRIP // columns)
+    wanted = max(1, _STRIP * factor * factor // columns)
     height = max(1, wanted // block) * block if block <= wanted * 4 else wanted
-    height = max(step, height // step * step)
+    cell = step * factor
+    height = max(cell, height // cell * cell)
     for row in range(0, rows, height):
         yield PixelWindow(0, row, columns, min(height, rows - row))
 

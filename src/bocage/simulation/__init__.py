@@ -7,6 +7,7 @@ of it follows from the seed alone, so that scale tests can ask for any size.
 from bocage.simulation.extent import Raster
 from bocage.simulation.kinds import Woody
 from bocage.simulation.landscape import Landscape, Scenery
+from bocage.simulation.patch import SimulatedDelivery, simulate_deliveries
 from bocage.simulation.project import simulate
 
-__all__ = ["Landscape", "Raster", "Scenery", "Woody", "simulate"]
+__all__ = ["Landscape", "Raster", "Scenery", "SimulatedDelivery", "Woody", "simulate", "simulate_deliveries"]

@@ -18,7 +18,7 @@ from bocage.simulation.extent import Raster
 from bocage.simulation.landscape import Landscape
 from bocage.simulation.layers import write_layers
 from bocage.simulation.reflectance import reflect, texture
-from bocage.simulation.scenes import Delivery
+from bocage.simulation.scenes import Capture
 from bocage.simulation.takes import plan_takes
 from bocage.simulation.template import settings_text
 from bocage.simulation.truth import Truth
@@ -49,13 +49,13 @@ def simulate(
     Parameters
     ----------
     folder
-        Where to write: ``scenes/``, ``layers/``, ``truth/`` and ``bocage.toml``.
+        Where to write: ``scenes/`` with a delivery per take, ``layers/``, ``truth/`` and ``bocage.toml``.
     seed
         Every pixel follows from it.
     size
         Edge of the square in metres, a multiple of 40 m and at least 400 m.
     families
-        Codes of the sensor families that take turns in flying the six takes.
+        Codes of the sensor families that take turns in flying the takes: six, or one each where there are more.
 
     Returns
     -------
@@ -85,21 +85,21 @@ def simulate(
     # The digest of the settings stays from the run that wrote them, so that an edited file is known as such.
     marker = asked | {"version": bocage.__version__, "finished": False, "settings": marker.get("settings", "")}
     write_json(folder / _MARKER, marker)
-    deliveries = [Delivery(take, seed) for take in takes]
+    captures = [Capture(take, seed) for take in takes]
     landscape, truth = Landscape.over(seed, left, bottom, size), Truth(left, bottom, size)
     pieces = list(Raster(left, bottom + size, round(size), round(size)).pieces(_PIECE))
-    with bar("simulating", len(pieces) + len(deliveries) + 2) as advance:
+    with bar("simulating", len(pieces) + len(captures) + 2) as advance:
         for core in pieces:
             scenery = landscape.render(core.pad(_HALO))
             truth.add(scenery, core)
             patterns = texture(seed, scenery)
-            for delivery in deliveries:
-                if delivery.wants(core):
-                    image = reflect(scenery, patterns, delivery.take.day, delivery.take.sun)
-                    delivery.add(image, scenery.raster, core)
+            for capture in captures:
+                if capture.wants(core):
+                    image = reflect(scenery, patterns, capture.take.day, capture.take.sun)
+                    capture.add(image, scenery.raster, core)
             advance(1)
-        for delivery in deliveries:
-            delivery.write(folder / "scenes")
+        for capture in captures:
+            capture.write(folder / "scenes")
             advance(1)
         write_layers(folder / "layers", truth, seed)
         advance(1)

@@ -14,7 +14,6 @@ from bocage.simulation.kinds import GROUNDS, SPECIES, Spectrum, at_day
 from bocage.simulation.landscape import Scenery, cover_height
 from bocage.simulation.noise import grain_field, noise_field
 
-BAND_NAMES = ("blue", "green", "red", "nir")
 # Share of the light on flat ground that comes from the sky, per band: it is what remains in full shadow.
 _SKY = np.array([0.34, 0.26, 0.20, 0.13], dtype=np.float32)
 _TRAMLINE = 24.0
@@ -98,7 +97,7 @@ def _machine_passes(
 
 
 def reflect(scenery: Scenery, texture: Texture, day: int, sun: Sun) -> Image:
-    """Return (4, rows, columns) reflectance in the order of ``BAND_NAMES``, shaded by the sun.
+    """Return (4, rows, columns) reflectance in blue, green, red and near infrared, shaded by the sun.
 
     Parameters
     ----------

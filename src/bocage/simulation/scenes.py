@@ -1,7 +1,8 @@
-"""Simulated deliveries: the counts of one take gathered piece by piece and written with a sidecar."""
+"""What one take sees, gathered piece by piece, and made into a product that a layout can write."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -9,39 +10,65 @@ from pathlib import Path
 import cv2
 import numpy as np
 import rasterio.features
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.crs import CRS
-from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject
 from shapely import transform as transform_geometry
-from shapely.geometry import Polygon, mapping, shape
+from shapely.geometry import Polygon, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from bocage.files import write_bytes, write_json
-from bocage.rasters import cog_bytes
+from bocage.simulation.deliveries.layouts import write_delivery
+from bocage.simulation.deliveries.packaging import Packaging
+from bocage.simulation.deliveries.product import TILE_EDGE, Product
 from bocage.simulation.extent import Raster
+from bocage.simulation.families import BAND_NAMES
 from bocage.simulation.reflectance import Image
-from bocage.simulation.sensor import Take, observe
+from bocage.simulation.sensor import Take, count, top_of_atmosphere
 
-_LANDSCAPE_CRS = "EPSG:3035"
+LANDSCAPE_CRS = "EPSG:3035"
 _CLOUDY = 0.25
 
 
-class Delivery:
-    """The counts of one take over its footprint; written as GeoTIFF with a STAC Item and, if cloudy, a cloud mask."""
+@dataclass(frozen=True, slots=True)
+class SceneTruth:
+    """What an instrument without noise would have seen.
 
-    def __init__(self, take: Take, seed: int) -> None:
+    Attributes
+    ----------
+    reflectance
+        (4, rows, columns) float32 at the top of the atmosphere: red, green, blue, nir; NaN outside the footprint.
+    transform, crs
+        The grid of the delivered image.
+    """
+
+    reflectance: NDArray[np.float32]
+    transform: Affine
+    crs: str
+
+
+class Capture:
+    """The image of one take over its footprint.
+
+    Parameters
+    ----------
+    keep_truth
+        Also keep the reflectance from which the numbers are made; it takes four times their memory.
+    """
+
+    def __init__(self, take: Take, seed: int, *, keep_truth: bool = False) -> None:
         self.take, self.seed = take, seed
         # A take that is delivered in another projection is sampled twice as finely first.
-        self._pixel = take.family.sensor.gsd if take.crs == _LANDSCAPE_CRS else take.family.sensor.gsd / 2
+        self._pixel = take.family.sensor.gsd if take.crs == LANDSCAPE_CRS else take.family.sensor.gsd / 2
         left, bottom, right, top = take.footprint.bounds
         step = take.family.sensor.gsd
         left, top = np.floor(left / step) * step, np.ceil(top / step) * step
         rows, columns = int(np.ceil((top - bottom) / self._pixel)), int(np.ceil((right - left) / self._pixel))
         self.raster = Raster(float(left), float(top), rows, columns, self._pixel)
-        self._counts = np.zeros((4, rows, columns), dtype=np.uint16)
+        self._numbers = np.zeros((len(take.channels), rows, columns), dtype=np.uint16)
+        self._seen = np.full((len(BAND_NAMES), rows, columns), np.nan, dtype=np.float32) if keep_truth else None
 
     def wants(self, core: Raster) -> bool:
         """Whether the take looks at a piece of the landscape."""
@@ -49,7 +76,8 @@ class Delivery:
 
     def add(self, image: Image, raster: Raster, core: Raster) -> None:
         """Observe one piece: ``image`` is the reflectance on ``raster``, which reaches beyond ``core``."""
-        counts = observe(image, raster, core, self.take, self.seed, pixel=self._pixel)
+        seen = top_of_atmosphere(image, raster, core, self.take, self.seed, pixel=self._pixel)
+        numbers = count(seen, core, self.take, self.seed, pixel=self._pixel)
         part = core.at(self._pixel)
         mask = inside(self.take.footprint, part)
         rows, columns = self.raster.slices(part)
@@ -57,30 +85,45 @@ class Delivery:
         top, left = max(-rows.start, 0), max(-columns.start, 0)
         bottom = min(part.rows, self.raster.rows - rows.start)
         right = min(part.columns, self.raster.columns - columns.start)
-        target = self._counts[:, rows.start + top : rows.start + bottom, columns.start + left : columns.start + right]
-        target[:] = (counts * mask)[:, top:bottom, left:right]
+        source = (slice(None), slice(top, bottom), slice(left, right))
+        target = (
+            slice(None),
+            slice(rows.start + top, rows.start + bottom),
+            slice(columns.start + left, columns.start + right),
+        )
+        self._numbers[target] = (numbers * mask)[source]
+        if self._seen is not None:
+            self._seen[target] = np.where(mask > 0, seen, np.float32(np.nan))[source]
 
-    def write(self, folder: Path) -> Path:
-        """Write the delivery into ``folder`` and return the path of its raster."""
-        take, path = self.take, folder / f"{self.take.id}.tif"
-        counts, transform = self._counts, self.raster.transform
-        if take.crs != _LANDSCAPE_CRS:
-            counts, transform = _projected(self._counts, self.raster, take)
-        descriptions = take.family.sensor.bands if take.described else ()
-        content = cog_bytes(counts, take.crs, transform, nodata=0, descriptions=descriptions)
-        write_bytes(path, content)
+    def product(self, *, tile_edge: int = TILE_EDGE) -> Product:
+        """Return the product, in the projection in which it is delivered."""
+        take = self.take
+        numbers, transform = self._numbers, self.raster.transform
+        if take.crs != LANDSCAPE_CRS:
+            transform, size = _grid(take)
+            numbers = np.zeros((len(self._numbers), *size), dtype=np.uint16)
+            _warp(self._numbers, self.raster, numbers, transform, take, nodata=0)
         clouds = self._clouds()
         share = 0.0
         if clouds is not None:
             share = 100 * clouds.intersection(take.footprint).area / take.footprint.area
-            outline = {
-                "type": "Feature",
-                "properties": {"kind": "cloud or shadow"},
-                "geometry": mapping(_geographic(clouds)),
-            }
-            write_json(folder / f"{take.id}_clouds.geojson", {"type": "FeatureCollection", "features": [outline]})
-        write_json(folder / f"{take.id}.json", _item(take, path, share, cloudy=clouds is not None))
-        return path
+            clouds = _projected(clouds, take.crs)
+        return Product(take, numbers, transform, take.crs, clouds, share, tile_edge)
+
+    def truth(self) -> SceneTruth:
+        """Return what the numbers were made from, on the grid of the product."""
+        assert self._seen is not None, "only a capture that keeps it has a truth"
+        seen, transform = self._seen, self.raster.transform
+        if self.take.crs != LANDSCAPE_CRS:
+            transform, size = _grid(self.take)
+            seen = np.full((len(BAND_NAMES), *size), np.nan, dtype=np.float32)
+            _warp(self._seen, self.raster, seen, transform, self.take, nodata=np.nan)
+        order = [BAND_NAMES.index(name) for name in ("red", "green", "blue", "nir")]
+        return SceneTruth(seen[order], transform, self.take.crs)
+
+    def write(self, folder: Path, *, packaging: Packaging = "folder", tile_edge: int = TILE_EDGE) -> Path:
+        """Write the delivery below ``folder`` and return its folder or archive, which has the name of the take."""
+        return write_delivery(folder, self.product(tile_edge=tile_edge), packaging=packaging)
 
     def _clouds(self) -> BaseGeometry | None:
         """Return the outline of cloud and cloud shadow, or None for a clear take."""
@@ -106,74 +149,39 @@ def inside(footprint: Polygon, raster: Raster) -> NDArray[np.uint8]:
     return result
 
 
-def _projected(counts: NDArray[np.uint16], raster: Raster, take: Take) -> tuple[NDArray[np.uint16], Affine]:
-    """Warp counts to the projection of the delivery, whose pixels lie on whole multiples of its pixel size."""
+def _grid(take: Take) -> tuple[Affine, tuple[int, int]]:
+    """Return the grid of a delivery in another projection; its pixels lie on whole multiples of the pixel size."""
     step = take.family.sensor.gsd
-    forward = _transformer(_LANDSCAPE_CRS, take.crs)
-    outline = transform_geometry(
-        take.footprint.segmentize(100), lambda points: np.column_stack(forward.transform(points[:, 0], points[:, 1]))
-    )
-    left, bottom, right, top = outline.bounds
+    left, bottom, right, top = _projected(take.footprint.segmentize(100), take.crs).bounds
     left, top = np.floor(left / step) * step, np.ceil(top / step) * step
-    result = np.zeros((4, int(np.ceil((top - bottom) / step)), int(np.ceil((right - left) / step))), dtype=np.uint16)
-    transform = Affine(step, 0, left, 0, -step, top)
+    size = int(np.ceil((top - bottom) / step)), int(np.ceil((right - left) / step))
+    return Affine(step, 0, float(left), 0, -step, float(top)), size
+
+
+def _warp(
+    source: NDArray[np.generic],
+    raster: Raster,
+    target: NDArray[np.generic],
+    transform: Affine,
+    take: Take,
+    *,
+    nodata: float,
+) -> None:
+    """Warp an image of the landscape's projection to that of the delivery, in place."""
     reproject(
-        counts, result, src_transform=raster.transform, src_crs=CRS.from_string(_LANDSCAPE_CRS),
-        dst_transform=transform, dst_crs=CRS.from_string(take.crs), src_nodata=0, dst_nodata=0,
+        source, target, src_transform=raster.transform, src_crs=CRS.from_string(LANDSCAPE_CRS),
+        dst_transform=transform, dst_crs=CRS.from_string(take.crs), src_nodata=nodata, dst_nodata=nodata,
         resampling=Resampling.bilinear,
     )  # fmt: skip
-    return result, transform
 
 
 @lru_cache
-def _transformer(source: str, target: str) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
+def _transformer(target: str) -> Transformer:
+    return Transformer.from_crs(LANDSCAPE_CRS, target, always_xy=True)
 
 
-def _geographic(outline: BaseGeometry) -> BaseGeometry:
-    """Return an outline in longitude and latitude."""
-    back = _transformer(_LANDSCAPE_CRS, "EPSG:4326")
-    return transform_geometry(outline, lambda points: np.column_stack(back.transform(points[:, 0], points[:, 1])))
-
-
-def _item(take: Take, path: Path, cloud_share: float, *, cloudy: bool) -> dict[str, object]:
-    """Return the STAC Item of a delivery: what the raster cannot say."""
-    outline = _geographic(take.footprint)
-    bands = [{"name": name, "eo:common_name": name} for name in take.family.sensor.bands]
-    assets: dict[str, object] = {
-        "data": {
-            "href": path.name,
-            "type": "image/tiff; application=geotiff; profile=cloud-optimized",
-            "roles": ["data"],
-            "bands": bands,
-        }
-    }
-    if cloudy:
-        assets["cloud-mask"] = {
-            "href": f"{take.id}_clouds.geojson",
-            "type": "application/geo+json",
-            "roles": ["cloud"],
-        }
-    return {
-        "type": "Feature",
-        "stac_version": "1.1.0",
-        "stac_extensions": [
-            "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
-            "https://stac-extensions.github.io/view/v1.0.0/schema.json",
-        ],
-        "id": take.id,
-        "geometry": mapping(outline),
-        "bbox": list(outline.bounds),
-        "properties": {
-            "datetime": take.acquired.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "platform": take.platform,
-            "gsd": take.family.sensor.gsd,
-            "view:sun_azimuth": take.sun.azimuth,
-            "view:sun_elevation": take.sun.elevation,
-            "view:off_nadir": take.off_nadir,
-            "eo:cloud_cover": round(cloud_share, 2),
-            "bocage:sensor": take.family.sensor.code,
-        },
-        "links": [],
-        "assets": assets,
-    }
+def _projected(outline: BaseGeometry, crs: str) -> BaseGeometry:
+    if crs == LANDSCAPE_CRS:
+        return outline
+    forward = _transformer(crs)
+    return transform_geometry(outline, lambda points: np.column_stack(forward.transform(points[:, 0], points[:, 1])))

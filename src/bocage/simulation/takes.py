@@ -1,10 +1,10 @@
-"""The acquisitions of a simulated project: six takes of four sensor families over one square, on six dates."""
+"""The acquisitions of a simulated project: takes of several sensor families over one square, on different dates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from shapely.geometry import Polygon, box
@@ -15,6 +15,7 @@ from bocage.simulation.sensor import FAMILIES, Cloud, Take
 
 _LANDSCAPE_CRS = "EPSG:3035"
 _UTM = "EPSG:32632"
+_NEXT_ROUND = timedelta(days=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ _PLANS = (
 def plan_takes(left: float, bottom: float, size: float, families: Sequence[str]) -> tuple[Take, ...]:
     """Return the takes over a square: every spot lies in one at least and most in two or three.
 
-    The families take turns; so fewer families fly the same six takes.
+    The families take turns: fewer than six fly the same six takes, and more fly a second round some days later.
 
     Raises
     ------
@@ -68,7 +69,10 @@ def plan_takes(left: float, bottom: float, size: float, families: Sequence[str])
             f"families: {', '.join(unknown) or 'none given'} cannot be simulated", f"choose from {', '.join(FAMILIES)}"
         )
     takes = []
-    for number, plan in enumerate(_PLANS):
+    for number in range(max(len(_PLANS), len(families))):
+        turn, place = divmod(number, len(_PLANS))
+        plan = _PLANS[place]
+        acquired = plan.acquired + turn * _NEXT_ROUND
         family = FAMILIES[families[number % len(families)]]
         platforms = family.sensor.platforms
         platform = platforms[(number // len(families)) % len(platforms)]
@@ -76,17 +80,16 @@ def plan_takes(left: float, bottom: float, size: float, families: Sequence[str])
         radius = min(0.055 * size, 330.0)
         takes.append(
             Take(
-                id=f"{platform}_{plan.acquired:%Y%m%d}".replace("-", ""),
+                id=f"{platform}_{acquired:%Y%m%d}".replace("-", ""),
                 family=family,
                 platform=platform,
-                acquired=plan.acquired,
+                acquired=acquired,
                 sun=plan.sun,
                 off_nadir=plan.off_nadir,
                 haze=plan.haze,
                 footprint=outline.intersection(box(left, bottom, left + size, bottom + size)),
                 shift=plan.shift,
                 crs=plan.crs,
-                described=family.sensor.code in ("PHR", "SPOT"),
                 cloud=Cloud(left + 0.56 * size, bottom + 0.5 * size, radius, 2.6 * radius) if plan.cloudy else None,
             )
         )

@@ -20,9 +20,10 @@ cell_size = {cell:.0f}
 [area]
 bbox = [{left:.0f}, {bottom:.0f}, {right:.0f}, {top:.0f}]
 
-# Each scene has a STAC Item beside it that names its bands; every band is stretched to 8 bits by its own percentiles.
+# Each folder holds a scene as its maker delivers it, with metadata that name the bands. Every band is stretched to
+# 8 bits by its own percentiles.
 [scenes]
-paths = ["scenes/*.tif"]
+paths = ["scenes/*"]
 stretch = "percentile"
 
 # The layers that the labels 0 / 1 / 255 are fused from.

@@ -146,7 +146,10 @@ class Painter:
         if key not in self._readers:
             assert self._catalogue is not None
             stack = ExitStack()
-            self._readers[key] = (stack.enter_context(open_scene(self._catalogue.scene(name), grid)), stack)
+            self._readers[key] = (
+                stack.enter_context(open_scene(self._catalogue.scene(name), grid, allow_missing_nir=True)),
+                stack,
+            )
             if len(self._readers) > _KEPT_READERS:
                 self._readers.popitem(last=False)[1][1].close()
         self._readers.move_to_end(key)

@@ -1,0 +1,1 @@
+"""Parsers of metadata, one module per dialect."""

@@ -1,0 +1,143 @@
+"""The scenes of a catalogue file, made when they are asked for.
+
+Of 40 000 rows only the ids, the bounds and two texts are held in memory. A footprint is parsed with its scene, and the
+outlines of clouds, which may be large, are read from the file a group of rows at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from bocage.errors import ProjectError, SceneError
+from bocage.grid import Grid
+from bocage.scenes.item import Area, read_outline, scene_of_text
+from bocage.scenes.scene import Scene
+
+CLOUDS = "bocage:clouds"
+_COLUMNS = ("id", "bocage:grid", "bocage:bounds", "bocage:footprint", "bocage:scene")
+_KEPT_SCENES = 1024
+_KEPT_GROUPS = 16
+
+
+class SceneRows(Sequence[Scene]):
+    """The scenes of a file, ordered by id. May be used from several threads."""
+
+    def __init__(self, path: Path, grid: Grid) -> None:
+        """Open a catalogue file.
+
+        Raises
+        ------
+        ProjectError
+            If the file is not there.
+        SceneError
+            If it is damaged, or of another version of Bocage.
+        """
+        import pyarrow as pa  # these are slow to import
+        import pyarrow.parquet as pq
+
+        if not path.is_file():
+            raise ProjectError(f"{path} is not there", "catalogue the scenes first: bocage scenes add")
+        self._path, self._crs = path, grid.crs
+        try:
+            # The open file stays what it is when the catalogue is written anew.
+            self._file = pq.ParquetFile(pa.OSFile(str(path)))
+            table = self._file.read(columns=list(_COLUMNS)).combine_chunks()
+            names: list[str] = table["id"].to_pylist()
+            self._order = sorted(range(len(names)), key=names.__getitem__)
+            self.ids: tuple[str, ...] = tuple(names[row] for row in self._order)
+            self._own: list[str] = table["bocage:grid"].to_pylist()
+            self._texts, self._footprints = (_one(table[name]) for name in ("bocage:scene", "bocage:footprint"))
+            # Not to_numpy: that would load pandas.
+            bounds = np.from_dlpack(_one(table["bocage:bounds"]).flatten()).astype(np.float64).reshape(-1, 4)
+        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+            raise SceneError(f"{path} is damaged: {error}", "remove it and run the stage scenes again") from error
+        metadata = self._file.metadata
+        self._groups = [0, *accumulate(metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))]
+        self._cloudy = CLOUDS in self._file.schema_arrow.names
+        self._lock = threading.Lock()
+        self._clouds: OrderedDict[int, Any] = OrderedDict()
+        self._scenes: OrderedDict[int, Scene] = OrderedDict()
+        self.bounds: NDArray[np.float64] = bounds[self._order]
+        if set(self._own) - {grid.crs}:
+            self.bounds = shapely.bounds([self.footprint(place) for place in range(len(self))])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Scene: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Scene]: ...
+
+    def __getitem__(self, index: int | slice) -> Scene | list[Scene]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        with self._lock:
+            known = self._scenes.get(place)
+            if known is not None:
+                self._scenes.move_to_end(place)
+                return known
+        made = self._scene(place)
+        with self._lock:
+            self._scenes[place] = made
+            if len(self._scenes) > _KEPT_SCENES:
+                self._scenes.popitem(last=False)
+        return made
+
+    def footprint(self, place: int) -> Area:
+        """Return the footprint of a scene; the rest of it is not read.
+
+        Raises
+        ------
+        SceneError
+            If the file is damaged there.
+        """
+        with self._lock:
+            known = self._scenes.get(place)
+        return known.footprint if known else self._outline(self._footprints[self._order[place]].as_py(), place)
+
+    def _outline(self, text: str, place: int) -> Area:
+        try:
+            return read_outline(text, self._own[self._order[place]], self._crs, self.ids[place])
+        except shapely.errors.ShapelyError as error:
+            raise SceneError(
+                f"{self._path} is damaged at {self.ids[place]}: {error}", "remove it and run the stage scenes again"
+            ) from error
+
+    def _scene(self, place: int) -> Scene:
+        row, text = self._order[place], self._cloud_text(self._order[place])
+        clouds = self._outline(text, place) if text else None
+        content = self._texts[row].as_py()
+        return scene_of_text(self.ids[place], content, self.footprint(place), clouds, self._path.parent)
+
+    def _cloud_text(self, row: int) -> str | None:
+        if not self._cloudy:
+            return None
+        group = bisect_right(self._groups, row) - 1
+        with self._lock:
+            if group not in self._clouds:
+                self._clouds[group] = self._file.read_row_group(group, columns=[CLOUDS])[CLOUDS]
+                if len(self._clouds) > _KEPT_GROUPS:
+                    self._clouds.popitem(last=False)
+            self._clouds.move_to_end(group)
+            text: str | None = self._clouds[group][row - self._groups[group]].as_py()
+        return text
+
+
+def _one(column: Any) -> Any:
+    """Return a column as one array."""
+    import pyarrow as pa  # see above
+
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
