@@ -36,10 +36,15 @@ def test_indexes_follow_the_names() -> None:
     assert band_indexes(("nir", "red", "green", "blue")) == (2, 3, 4, 1)
 
 
+def test_near_infrared_may_be_missing() -> None:
+    assert check_bands(("blue", "other", "green", "red"), 4, "a.tif") == ("blue", "other", "green", "red")
+    assert band_indexes(("blue", "other", "green", "red")) == (4, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("bands", "count", "fault"),
     [
-        (("red", "green", "blue"), 3, "no nir"),
+        (("red", "green", "nir"), 3, "no blue"),
         (("red", "green", "blue", "nir"), 3, "3 bands but 4"),
         (("red", "red", "green", "blue", "nir"), 5, "red twice"),
         (("red", "green", "blue", "infra"), 4, "infra is not the name"),
