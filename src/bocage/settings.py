@@ -99,39 +99,104 @@ class ScenesSettings(Section):
     def _bytes_mean_one_thing(self) -> Self:
         if self.harmonise != "none" and self.stretch in {"reflectance", "none"}:
             raise ValueError(
-                f'harmonise = "{self.harmonise}" changes the stretch of each scene, and with stretch = "{self.stretch}" '
-                "the bytes would no longer mean the same in every scene; drop one of the two"
+                f'harmonise = "{self.harmonise}" changes the stretch of each scene, and with stretch = '
+                f'"{self.stretch}" the bytes would no longer mean the same in every scene; drop one of the two'
             )
         return self
 
 
-LayerKind = Literal["classes", "tree_cover_density", "small_woody_features", "canopy_height", "crop_types"]
+LayerKind = Literal[
+    "classes",
+    "tree_cover_density",
+    "small_woody_features",
+    "small_woody_density",
+    "canopy_height",
+    "crop_types",
+    "clc_backbone",
+    "worldcover",
+    "forest_mask",
+    "crop_mask",
+    "urban",
+    "environmental_zones",
+]
 
 
 class LayerSettings(Section):
-    """A reference layer: its kind decides how its values vote."""
+    """A reference layer: its kind decides what its values mean and how they vote.
+
+    ``paths`` are rasters, folders, patterns, archives as delivered (``a.zip``, or ``a.zip!/member*.tif`` for some of
+    its rasters), indexes of tiles (GeoParquet, GeoPackage, GeoJSON or CSV with a column of paths) and vector files of
+    polygons; local or ``s3://``.
+
+    ``tree``, ``other`` and ``ignore`` are the code table of a map of one's own (``classes``). Without ``other`` every
+    code that is not listed is no tree; with it the table is complete, and a code outside it is an error. A code of both
+    ``tree`` and ``ignore`` is ignored. ``environmental_zones`` takes ``other`` as the list of zones of one's own.
+
+    ``release`` is that of canopy height, "v1" by default; in "v2" a height of 0 is unknown, since it also marks what
+    was never imaged. Of polygons ``column`` names the column of codes, and ``background`` is the code of the ground
+    between them within their extent; without it that ground is unknown.
+    """
 
     kind: LayerKind
     paths: tuple[str, ...]
     year: int | None = None
+    release: Literal["v1", "v2"] | None = None
     tree: tuple[int, ...] = ()
+    other: tuple[int, ...] = ()
     ignore: tuple[int, ...] = ()
+    column: str | None = None
+    background: int | None = None
 
     @model_validator(mode="after")
     def _codes(self) -> Self:
         if self.kind == "classes" and not self.tree:
             raise ValueError('a layer of kind "classes" needs tree = [codes that mean tree]')
+        tables = {"classes": ("tree", "other", "ignore"), "environmental_zones": ("other", "ignore")}
+        lists = {"tree": self.tree, "other": self.other, "ignore": self.ignore}
+        for name, codes in lists.items():
+            if codes and name not in tables.get(self.kind, ()):
+                raise ValueError(
+                    f'{name} is a code table, and a layer of kind "{self.kind}" has its own; use kind "classes" for a '
+                    "map of your own"
+                )
+        if twice := sorted(set(self.other) & {*self.tree, *self.ignore}):
+            raise ValueError(f"codes {twice} of other are in tree or ignore, too; list each once")
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_kind(self) -> Self:
+        if self.release is not None and self.kind != "canopy_height":
+            raise ValueError('release is of layers of kind "canopy_height" only')
         return self
 
 
 class ReferenceSettings(Section):
-    """The layers that the labels are fused from, and the thresholds of the vote."""
+    """The layers that the labels are fused from, how they are fused, and the thresholds of the vote.
+
+    ``method`` is "rules", points of evidence from a table with a reason for each, or "latent", which learns from the
+    agreement of three or more layers how often each one errs. ``tree_height``, ``ground_height`` (metres) and
+    ``dense_cover`` (per cent) are the thresholds of the rules; the second method starts from them.
+
+    ``year`` is the year that the labels describe; without it that of the newest layer that names its year. A layer of
+    another year votes weaker: a pixel is taken to have changed with the probability ``yearly_change`` in each year
+    between. The second method needs no such assumption.
+
+    ``anchor`` is how much the rules count beside the agreement of the layers while the second method learns; 0 leaves
+    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where fewer pixels than
+    ``least_decided`` would be decided. The rules use none of the three.
+    """
 
     layers: tuple[LayerSettings, ...] = ()
     corrections: str | None = None
+    method: Literal["rules", "latent"] = "rules"
     tree_height: Positive = 3.0
     ground_height: Positive = 1.0
     dense_cover: Annotated[int, Field(ge=1, le=100)] = 50
+    year: int | None = None
+    yearly_change: Annotated[float, Field(ge=0, lt=0.5)] = 0.01
+    anchor: Annotated[float, Field(ge=0, le=10)] = 0.5
+    certainty: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    least_decided: Share = 0.9
 
     @model_validator(mode="after")
     def _ground_below_trees(self) -> Self:
@@ -144,15 +209,26 @@ class ReferenceSettings(Section):
 
 
 class SamplesSettings(Section):
-    """How many cells are drawn, how large, and how they are split."""
+    """How many cells are drawn, how large, and how they are split.
+
+    ``allocation`` shares the count among strata by their size, by size and ``deviations`` (a CSV with the columns
+    stratum and deviation; without it the tree shares of the label tiles) or by size to the ``power``.
+    ``minimum_distance`` and ``buffer`` are metres from edge to edge: between any two drawn cells, and between the
+    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes".
+    """
 
     count: Count = 10_000
     cell_size: Positive = 2560.0
     seed: int = 0
     minimum_valid: Share = 0.5
-    minimum_per_stratum: Annotated[int, Field(ge=0)] = 2
+    minimum_per_stratum: Count = 2
+    allocation: Literal["proportional", "neyman", "power"] = "proportional"
+    power: Share = 0.5
+    deviations: str | None = None
+    minimum_distance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     split: Literal["blocks", "scenes"] = "blocks"
     block_size: Positive = 10_240.0
+    buffer: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     test_share: Share = 0.1
     validation_share: Share = 0.1
     test_scenes: tuple[str, ...] = ()

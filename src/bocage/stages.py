@@ -73,23 +73,29 @@ def _scene_files(project: Project) -> Iterator[Path]:
 
 
 def _layer_files(project: Project) -> Iterator[Path]:
+    from bocage.reference.sources import local_files  # slow to import
+
     for layer in project.settings.reference.layers:
-        for pattern in layer.paths:
-            yield from project.paths(pattern)
+        yield from local_files(layer, project)
     if project.settings.reference.corrections is not None:
         yield from project.paths(project.settings.reference.corrections)
 
 
 def _stratum_files(project: Project) -> Iterator[Path]:
-    for pattern in (project.settings.samples.zones, project.settings.samples.urban):
+    given = project.settings.samples
+    for pattern in (given.zones, given.urban, given.deviations):
         if pattern is not None:
             yield from project.paths(pattern)
+    if given.allocation == "neyman" and given.deviations is None:
+        # The deviations are then taken from the labels, which this stage does not need otherwise.
+        yield from project.labels_folder.glob("*.tif")
 
 
 def _truth_files(project: Project) -> Iterator[Path]:
     if project.settings.accuracy.reference is not None:
-        for pattern in project.settings.accuracy.reference.paths:
-            yield from project.paths(pattern)
+        from bocage.reference.sources import local_files  # slow to import
+
+        yield from local_files(project.settings.accuracy.reference, project)
     for name in ("responses.gpkg", "responses.csv", "plan.gpkg"):
         yield project.accuracy_folder / name
 

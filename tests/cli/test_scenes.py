@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -122,3 +123,23 @@ def test_add_decodes_where_it_is_asked_to(bocage: Bocage, project: Path) -> None
     assert json.loads(out)["figures"]["recognised"] == 2
     _, out, _ = bocage("scenes", "add", "--project", project, "--json")
     assert json.loads(out)["figures"]["recognised"] == 0
+
+
+def test_add_takes_patterns_from_here_or_else_from_the_project(
+    bocage: Bocage, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    other = tmp_path / "other"
+    (other / "kept").mkdir(parents=True)
+    (other / "bocage.toml").write_text("[scenes]\npaths = []\n")
+    shutil.copy(project / "scenes" / "b.tif", other / "kept" / "b.tif")
+    assert bocage("scenes", "add", "kept/b*", "--project", other)[0] == 0
+    shutil.copy(project / "scenes" / "b.tif", elsewhere / "c.tif")
+    assert bocage("scenes", "add", "*.tif", "--project", other)[0] == 0
+    _, out, _ = bocage("scenes", "list", "--project", other, "--json")
+    assert [each["id"] for each in json.loads(out)["scenes"]] == ["b", "c"]
+    status, out, _ = bocage("scenes", "add", "nothing*", "--project", other)
+    assert status == 1
+    assert "nothing* holds no raster" in out

@@ -1,16 +1,18 @@
 """Corrections win over everything, and bad ones are refused with the row that is wrong."""
 
+import datetime as dt
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import numpy as np
 import pytest
-from shapely.geometry import LineString, Polygon, box
+from shapely.geometry import LineString, MultiPolygon, Polygon, box
 
 from bocage.errors import LayerError
 from bocage.grid import Grid, Window
-from bocage.reference.corrections import read_corrections
+from bocage.reference.corrections import create_corrections, read_corrections
 
 GRID = Grid("EPSG:3035", 2.0)
 WINDOW = Window(2_000_000, -1_500_000, 20, 20)
@@ -65,6 +67,8 @@ def test_contradictions_are_refused_and_agreement_is_not(tmp_path: Path) -> None
         ((2, square(0, 0)), {}, "correction 1 has class 2"),
         ((1, LineString([(0, 0), (1, 1)])), {}, "correction 1 is no polygon"),
         ((1, Polygon([(0, 0), (9, 9), (9, 0), (0, 9)])), {}, "not a valid polygon: Self-intersection"),
+        ((None, square(0, 0)), {}, "correction 1 has no class"),
+        ((1, square(0, 0)), {"date": ["last spring"]}, "correction 1 has the date 'last spring'"),
         ((1, square(0, 0)), {"author": [" "]}, "correction 1 has no author"),
         ((1, square(0, 0)), {"reason": [None]}, "correction 1 has no reason"),
     ],
@@ -83,3 +87,50 @@ def test_missing_files_and_columns_are_named(tmp_path: Path) -> None:
     geopandas.GeoDataFrame({"class": [1]}, geometry=[square(0, 0)], crs="EPSG:3035").to_file(tmp_path / "few.gpkg")
     with pytest.raises(LayerError, match="lacks the column author, date, reason"):
         read_corrections(tmp_path / "few.gpkg", GRID)
+
+
+def test_an_empty_file_is_made_for_a_gis_and_filled_there(tmp_path: Path) -> None:
+    path = tmp_path / "c.gpkg"
+    create_corrections(path, GRID)
+    assert read_corrections(path, GRID).table.empty
+    label, confidence = np.full((2, 20, 20), 7, np.uint8)
+    assert read_corrections(path, GRID).apply(label, confidence, GRID, WINDOW)[0] is label
+    row = {"class": [0], "author": ["mk"], "date": [dt.date(2026, 5, 1)], "reason": ["felled"]}
+    drawn = geopandas.GeoDataFrame(row, geometry=[MultiPolygon([square(0, 0)])], crs="EPSG:3035")
+    drawn.to_file(path, driver="GPKG", layer="corrections", mode="a")
+    corrections = read_corrections(path, GRID)
+    assert corrections.table[["number", "class", "author", "date", "reason"]].to_numpy().tolist() == [
+        [1, 0, "mk", "2026-05-01", "felled"]
+    ]
+    assert (corrections.apply(label, confidence, GRID, WINDOW)[0] == 0).sum() == 25
+    with sqlite3.connect(path) as base:
+        domain = base.execute(
+            "SELECT value, one.description FROM gpkg_data_column_constraints AS one "
+            "JOIN gpkg_data_columns USING (constraint_name) WHERE table_name = 'corrections' AND column_name = 'class'"
+        ).fetchall()
+    assert {int(value) for value, _ in domain} == {0, 1, 255}
+    assert all(meaning for _, meaning in domain)
+
+
+def test_corrections_are_never_overwritten(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.gpkg", (1, square(0, 0)))
+    before = path.read_bytes()
+    with pytest.raises(LayerError, match="never overwritten"):
+        create_corrections(path, GRID)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_several_layers_must_say_which(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.gpkg", (1, square(0, 0)))
+    table = geopandas.read_file(path)
+    table.to_file(path, driver="GPKG", layer="sketches", mode="a")
+    with pytest.raises(LayerError, match=r"holds 2 layers of shapes: c, sketches"):
+        read_corrections(path, GRID)
+    table.iloc[:0].to_file(path, driver="GPKG", layer="corrections", mode="a")
+    assert read_corrections(path, GRID).table.empty
+
+
+def test_the_later_of_two_that_agree_owns_a_pixel(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.gpkg", (1, square(0, 0)), (1, square(6, 0)))
+    owners = read_corrections(path, GRID).owners(GRID, WINDOW)
+    np.testing.assert_array_equal(owners[0], [1] * 3 + [2] * 5 + [0] * 12)

@@ -13,7 +13,8 @@ from shapely.geometry import box
 from bocage.errors import LayerError, ProjectError
 from bocage.grid import Window
 from bocage.project import Project
-from bocage.reference.labels import Sources, build_labels, read_labels, tiles_of_scenes
+from bocage.reference.evidence import Sources
+from bocage.reference.labels import build_labels, read_labels, tiles_of_scenes
 from bocage.scenes import catalogue_scenes
 from bocage.settings import LayerSettings
 
@@ -156,3 +157,25 @@ def test_a_pattern_of_corrections_must_name_one_file(tmp_path: Path, make_projec
         (tmp_path / "corr" / f"{name}.gpkg").touch()
     with pytest.raises(LayerError, match=r"'corr/\*\.gpkg' matches 2 files: a\.gpkg, b\.gpkg"):
         Sources.open(project)
+
+
+def test_layers_that_only_sort_samples_change_no_label(
+    project: Project, make_project: Maker, write_layer: Writer
+) -> None:
+    build_labels(project)
+    write_layer("urban.tif", np.ones((30, 30), np.uint8), 10.0)
+    urban = LayerSettings(kind="urban", paths=("urban.tif",))
+    assert build_labels(make_project(TREES, COVER, urban)).figures["built"] == 0
+    with pytest.raises(LayerError, match=r"the layers of bocage\.toml \(urban\) do not say where trees stand"):
+        build_labels(make_project(urban))
+
+
+def test_an_old_layer_votes_weaker_and_its_tiles_are_built_anew(project: Project, make_project: Maker) -> None:
+    """Height alone decides in its own year; 25 years later, at 2 % a year, it leaves nothing but doubt."""
+    window = Window(2_000_000, -1_500_000, 40, 40)
+    heights = LayerSettings(kind="canopy_height", paths=("chm.tif",), year=2000)
+    build_labels(make_project(heights, reference={"year": 2000}))
+    assert (read_labels(project, window) == 1).all()
+    later = make_project(heights, reference={"year": 2025, "yearly_change": 0.02})
+    assert build_labels(later).figures["built"] == 4
+    assert (read_labels(project, window) == 255).all()

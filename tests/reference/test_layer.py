@@ -1,8 +1,10 @@
 """A layer on the lattice: values, validity, invariance to the window, and clear refusals."""
 
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyproj
@@ -11,7 +13,7 @@ import pytest
 from bocage.errors import LayerError
 from bocage.grid import Window
 from bocage.project import Project
-from bocage.reference import layer as module
+from bocage.reference import file as module
 from bocage.reference.layer import label_of, open_layer
 from bocage.settings import LayerKind, LayerSettings
 
@@ -19,10 +21,8 @@ Writer = Callable[..., Path]
 Maker = Callable[..., Project]
 
 
-def layer_settings(
-    kind: LayerKind, *paths: str, tree: tuple[int, ...] = (), ignore: tuple[int, ...] = ()
-) -> LayerSettings:
-    return LayerSettings(kind=kind, paths=paths, tree=tree, ignore=ignore)
+def layer_settings(kind: LayerKind, *paths: str, **more: Any) -> LayerSettings:
+    return LayerSettings.model_validate({"kind": kind, "paths": paths} | more)
 
 
 def test_coarse_codes_repeat_on_the_lattice(write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> None:
@@ -47,7 +47,7 @@ def test_a_pixel_does_not_depend_on_the_window(
 ) -> None:
     values = rng.integers(0, 2, (120, 130)).astype(np.uint8)
     write_layer("layer.tif", values, 5.0 if kind == "classes" else 1.3, origin=(4_000_001.7, 2_999_998.1))
-    project = make_project(settings := layer_settings(kind, "layer.tif", tree=(1,)))
+    project = make_project(settings := layer_settings(kind, "layer.tif", tree=(1,) if kind == "classes" else ()))
     layer = open_layer(settings, project)
     whole = layer.files[0].window
     reference = layer.read(project.grid, whole)
@@ -171,3 +171,138 @@ def test_label_of_a_map_of_classes(write_layer: Writer, make_project: Maker) -> 
     write_layer("tcd.tif", np.zeros((2, 2), np.uint8), 10.0)
     with pytest.raises(LayerError, match="no complete truth"):
         label_of(open_layer(layer_settings("tree_cover_density", "tcd.tif"), project), project.grid, Window(0, 0, 1, 1))
+
+
+def test_a_complete_table_counts_whatever_the_file_declares(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("map.tif", np.array([[4, 1], [255, 9]], np.uint8), 2.0, nodata=1)
+    project = make_project()
+    window = Window(2_000_000, -1_500_000, 2, 2)
+    open_table = layer_settings("classes", "map.tif", tree=(4,), ignore=(9,))
+    np.testing.assert_array_equal(label_of(open_layer(open_table, project), project.grid, window), [[1, 255], [0, 255]])
+    complete = layer_settings("classes", "map.tif", tree=(4,), other=(1, 255), ignore=(9,))
+    np.testing.assert_array_equal(label_of(open_layer(complete, project), project.grid, window), [[1, 0], [0, 255]])
+    strict = layer_settings("classes", "map.tif", tree=(4,), other=(255,), ignore=(9,))
+    # 1 is in no list, but the file declares it as nodata.
+    np.testing.assert_array_equal(label_of(open_layer(strict, project), project.grid, window), [[1, 255], [0, 255]])
+    lacking = layer_settings("classes", "map.tif", tree=(4,), other=(1,))
+    with pytest.raises(LayerError, match=r"does not have: 9, 255 \(its table is tree, other and ignore") as caught:
+        label_of(open_layer(lacking, project), project.grid, window)
+    assert "complete its table" in caught.value.mend
+
+
+@pytest.mark.parametrize("year", [2018, 2021])
+def test_codes_of_another_year_are_named_with_the_year(write_layer: Writer, make_project: Maker, year: int) -> None:
+    write_layer("swf.tif", np.array([[0, 1], [2, 3]], np.uint8), 5.0)
+    project = make_project()
+    old = open_layer(layer_settings("small_woody_features", "swf.tif", year=2015), project)
+    assert old.read(project.grid, old.files[0].window).valid.all()
+    new = open_layer(layer_settings("small_woody_features", "swf.tif", year=year), project)
+    with pytest.raises(LayerError, match=rf"of {year} does not have: 2, 3 .* of {year} at 5 m has 0, 1, 254, 255"):
+        new.read(project.grid, new.files[0].window)
+
+
+def test_the_year_may_stand_in_the_names_of_the_files(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("swf_2018_005m_e40n30_a.tif", np.array([[2]], np.uint8), 5.0)
+    write_layer("swf_2015_005m_xx_b.tif", np.array([[2]], np.uint8), 5.0, origin=(4_000_005.0, 3_000_000.0))
+    project = make_project()
+    layer = open_layer(layer_settings("small_woody_features", "swf_2018*"), project)
+    assert layer.year == 2018
+    with pytest.raises(LayerError, match="layer of 2018 does not have: 2"):
+        layer.read(project.grid, layer.files[0].window)
+    with pytest.raises(LayerError, match=r"files of different years: swf_2015.* of 2015 and swf_2018.* of 2018"):
+        open_layer(layer_settings("small_woody_features", "swf_*.tif"), project)
+
+
+def test_a_product_with_other_pixels_is_another_product(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("woody.tif", np.zeros((2, 2), np.uint8), 100.0)
+    write_layer("fine.tif", np.zeros((2, 2), np.uint8), 5.0)
+    project = make_project()
+    with pytest.raises(LayerError, match=r"has pixels of 100 m, and a small_woody_features layer has 0 to 20"):
+        open_layer(layer_settings("small_woody_features", "woody.tif"), project)
+    with pytest.raises(LayerError, match=r"has pixels of 5 m, and a small_woody_density layer has 50 to 2000"):
+        open_layer(layer_settings("small_woody_density", "fine.tif"), project)
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes", "unknown"),
+    [
+        ("clc_backbone", [1, 2, 3, 4, 5, 11], [253, 254, 255]),
+        ("worldcover", [10, 20, 95, 100], [0]),
+        ("forest_mask", [0, 1], [255]),
+        ("crop_mask", [0, 1], [255]),
+        ("urban", [0, 1, 11100, 50000], [255, 91000, 92000]),
+        ("environmental_zones", [1, 15], [0, 255]),
+        ("crop_types", [0, 1110, 3200], [65535]),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "float32"])
+def test_kinds_know_what_says_nothing(
+    write_layer: Writer, make_project: Maker, kind: LayerKind, codes: list[int], unknown: list[int], dtype: str
+) -> None:
+    values = np.array([codes + unknown], dtype)
+    # A declared value that the table lacks is believed, one that it holds is not.
+    write_layer("map.tif", np.append(values, [[7]], axis=1).astype(dtype), 10.0, nodata=7)
+    project = make_project()
+    layer = open_layer(layer_settings(kind, "map.tif"), project)
+    reading = layer.read(project.grid, layer.files[0].window)
+    known = np.repeat([True] * len(codes) + [False] * (len(unknown) + 1), 5)
+    if 7 in layer.table.codes:
+        known[-5:] = True
+    np.testing.assert_array_equal(reading.valid[0], known)
+    np.testing.assert_array_equal(reading.values[0, : 5 * len(codes)], np.repeat(codes, 5))
+    assert reading.values.dtype == np.int32
+
+
+def test_codes_that_are_no_whole_numbers_are_refused(write_layer: Writer, make_project: Maker) -> None:
+    write_layer("map.tif", np.array([[1.0, 2.5, np.nan]], np.float32), 10.0)
+    project = make_project()
+    for kind, more in (("worldcover", {}), ("classes", {"tree": (1,)})):
+        layer = open_layer(layer_settings(kind, "map.tif", **more), project)  # type: ignore[arg-type]
+        with pytest.raises(LayerError, match=r"does not have: (1, )?2\.5 \("):
+            layer.read(project.grid, layer.files[0].window)
+
+
+def test_in_canopy_height_v2_only_heights_are_known(write_layer: Writer, make_project: Maker) -> None:
+    values = np.zeros((8, 8), np.uint8)
+    values[2:4, 2:4] = 12
+    values[4:6, 2] = 6
+    values[6:, 6:] = 255
+    write_layer("chm.tif", values, 1.0)
+    project = make_project()
+    first, second = (
+        open_layer(layer_settings("canopy_height", "chm.tif", release=release), project).read(
+            project.grid, Window(2_000_000, -1_500_000, 4, 4)
+        )
+        for release in ("v1", "v2")
+    )
+    expected = np.zeros((4, 4))
+    # Zeros count in the mean of a pixel that holds a crown: its edge is not made higher.
+    expected[1, 1], expected[2, 1] = 12, 3
+    np.testing.assert_allclose(np.where(first.valid, first.values, 0), expected)
+    np.testing.assert_array_equal(first.valid, np.pad(np.zeros((1, 1), bool), ((3, 0), (3, 0)), constant_values=True))
+    np.testing.assert_array_equal(second.valid, expected > 0)
+    np.testing.assert_allclose(np.where(second.valid, second.values, 0), expected)
+
+
+def test_heights_in_whole_metres_may_declare_their_nodata(write_layer: Writer, make_project: Maker) -> None:
+    project = make_project()
+    write_layer("a.tif", np.array([[-9999, 4], [-9999, 8]], np.int16), 1.0, nodata=-9999)
+    write_layer("b.tif", np.array([[0, 4], [255, 8]], np.uint8), 1.0, nodata=0)
+    for name, expected in (("a.tif", 6.0), ("b.tif", 4.0)):
+        layer = open_layer(layer_settings("canopy_height", name), project)
+        reading = layer.read(project.grid, Window(2_000_000, -1_500_000, 1, 1))
+        assert reading.valid.all()
+        assert float(np.asarray(reading.values, np.float64)[0, 0]) == expected
+
+
+def test_a_damaged_member_of_an_archive_is_an_error_and_not_a_hole(
+    tmp_path: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator
+) -> None:
+    path = write_layer("tcd.tif", rng.integers(0, 100, (300, 300)).astype(np.uint8), 10.0)
+    path.write_bytes(path.read_bytes()[:40_000])
+    with zipfile.ZipFile(tmp_path / "tcd.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, "tcd.tif")
+    project = make_project()
+    layer = open_layer(layer_settings("tree_cover_density", "tcd.zip"), project)
+    with pytest.raises(LayerError, match=r"tcd\.zip!/tcd\.tif cannot be read"):
+        layer.read(project.grid, layer.files[0].window)

@@ -1,28 +1,33 @@
-"""Cutting chips: what they hold, resuming, refusals; and the picture."""
+"""Cutting chips: what they hold, resuming, refusals."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+from shapely.geometry import box
 
 from bocage import rasters
 from bocage.errors import ProjectError, SampleError, StorageError
+from bocage.files import digest_file
 from bocage.project import Project
 from bocage.reference import build_labels, read_labels
-from bocage.samples import Samples, chip_paths, cut_chips, draw_samples, map_samples
+from bocage.samples import Samples, chip_paths, cut_chips, draw_samples
+from bocage.scenes import catalogue_scenes
 from bocage.scenes.catalogue import Catalogue
 from bocage.scenes.reader import open_scene
 from bocage.settings import Settings
 
+EAST, NORTH = 4_000_000.0, 3_000_000.0
 Maker = Callable[..., Project]
 
 
 @pytest.fixture
 def project(make_project: Maker) -> Project:
-    project = make_project(samples={"count": 500, "cell_size": 200.0})
+    project = make_project(samples={"count": 500, "cell_size": 200.0, "buffer": 0.0})
     build_labels(project)
     draw_samples(project)
     return project
@@ -97,13 +102,79 @@ def test_a_second_run_cuts_nothing_and_a_damaged_chip_is_cut_again(project: Proj
 
 def test_changed_labels_and_fewer_samples_are_followed(project: Project, make_project: Maker) -> None:
     cut_chips(project)
-    draw_samples(project, count=12)
+    Samples(Samples.read(project).table.iloc[::3]).write(project.samples_file)
     figures = cut_chips(project).figures
     assert figures["chips"] == figures["kept"] == len(list(project.chips_folder.glob("images/*.tif"))) <= 12
     trees = {"kind": "classes", "paths": ["trees.tif"], "tree": [0]}
-    other = make_project(reference={"layers": [trees]}, samples={"cell_size": 200.0})
+    other = make_project(reference={"layers": [trees]}, samples={"cell_size": 200.0, "buffer": 0.0})
     build_labels(other)
     assert cut_chips(other).figures["tree_share"] == pytest.approx(0.75, abs=0.02)
+
+
+def test_a_correction_rebuilds_only_the_tile_and_the_chips_that_it_touches(
+    project: Project, make_project: Maker
+) -> None:
+    cut_chips(project)
+    before, sums = stamps(project), (project.chips_folder / "SHA256SUMS").read_text(encoding="utf-8")
+    tree = {"kind": "classes", "paths": ["trees.tif"], "tree": [1]}
+    corrected = make_project(
+        reference={"layers": [tree], "corrections": "c.gpkg"}, samples={"cell_size": 200.0, "buffer": 0.0}
+    )
+    # 20 m in a corner of one cell; its tile of 400 m holds three more cells, and both scenes show it.
+    spot = box(EAST + 420, NORTH - 240, EAST + 440, NORTH - 220)
+    row = {"class": [1], "author": ["mk"], "date": ["2026-05-01"], "reason": ["planted"]}
+    geopandas.GeoDataFrame(row, geometry=[spot], crs="EPSG:3035").to_file(project.folder / "c.gpkg", driver="GPKG")
+    labels = build_labels(corrected).figures
+    assert (labels["built"], labels["kept"]) == (1, 5)
+    figures = cut_chips(corrected).figures
+    table = Samples.read(project).table
+    touched = set(table["sample_id"][table.geometry.intersects(spot)])
+    assert 1 <= len(touched) <= 2
+    assert (figures["cut"], figures["kept"]) == (len(touched), figures["chips"] - len(touched))
+    after = stamps(project)
+    assert {path.stem for path in after if after[path] != before[path]} == touched
+    lines = set((project.chips_folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    assert {Path(line.split("  ")[1]).stem for line in lines - set(sums.splitlines())} == touched
+    # The labels of the others lie in a tile of another digest now; they are looked at again and still kept.
+    assert cut_chips(corrected).figures["cut"] == 0
+
+
+def test_checksums_fit_the_files_and_a_change_from_outside_shows(project: Project) -> None:
+    outcome = cut_chips(project)
+    text = (project.chips_folder / "SHA256SUMS").read_text(encoding="utf-8")
+    sums = {name: digest for digest, name in (line.split("  ") for line in text.splitlines())}
+    assert len(sums) == 2 * outcome.figures["chips"]
+    assert all(digest_file(project.chips_folder / name) == digest for name, digest in sums.items())
+    image = project.chips_folder / sorted(sums)[0]
+    with rasterio.open(image, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
+        file.write(np.zeros_like(file.read()))
+    cut_chips(project)
+    assert (project.chips_folder / "SHA256SUMS").read_text(encoding="utf-8") == text
+    assert digest_file(image) != sums[sorted(sums)[0]]
+
+
+def test_the_number_of_workers_changes_nothing(project: Project) -> None:
+    cut_chips(project, workers=1)
+    one = (project.chips_folder / "SHA256SUMS").read_bytes()
+    for path in project.chips_folder.rglob("*.tif"):
+        path.unlink()
+    cut_chips(project, workers=3)
+    assert (project.chips_folder / "SHA256SUMS").read_bytes() == one
+
+
+def test_a_scene_without_near_infrared_refuses_its_samples(project: Project) -> None:
+    path = project.folder / "scenes" / "east.tif"
+    with rasterio.open(path) as file:
+        bands, profile = file.read(), file.profile
+    with rasterio.open(path, "w", **profile | {"count": 3}) as file:
+        file.write(bands[:3])
+        file.descriptions = ("red", "green", "blue")
+    project.scenes_file.unlink()
+    catalogue_scenes(project)
+    outcome = cut_chips(project)
+    assert outcome.figures["chips"] > 10
+    assert {one.subject.rpartition("_")[2] for one in outcome.refused} == {"east"}
+    assert all("near infrared" in one.reason for one in outcome.refused)
 
 
 def test_labels_of_one_class_are_refused(project: Project, make_project: Maker) -> None:
@@ -149,14 +220,6 @@ def test_labels_must_be_there(make_project: Maker) -> None:
         cut_chips(project)
 
 
-def test_the_picture_is_drawn(project: Project) -> None:
-    path = map_samples(project)
-    assert path.name == "samples.png"
-    content = path.read_bytes()
-    assert content.startswith(b"\x89PNG")
-    assert len(content) > 10_000
-
-
 @pytest.mark.real
 def test_small_real_scenes_with_irregular_footprints(tmp_path: Path, data_folder: Path) -> None:
     """Three scenes of Ohio, one of them for each split; a scene of 154 m lies in up to four cells."""
@@ -179,8 +242,6 @@ def test_small_real_scenes_with_irregular_footprints(tmp_path: Path, data_folder
         }
     )
     project = Project(tmp_path, settings)
-    from bocage.scenes import catalogue_scenes
-
     catalogue_scenes(project)
     labels = build_labels(project).figures
     assert labels["decided_share"] == 1

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import geopandas
+import numpy as np
 import pyarrow.parquet as pq
 import pystac
 import pytest
@@ -20,7 +22,7 @@ from shapely.geometry import box
 
 from bocage.errors import ProjectError, SceneError
 from bocage.grid import Bounds, Grid
-from bocage.scenes import BANDS, Catalogue, Scene
+from bocage.scenes import BANDS, Catalogue, Scene, rows
 from bocage.scenes.calibration import Calibration
 from bocage.scenes.item import from_item
 from bocage.scenes.register import Entry, Record, Register, files_of
@@ -184,6 +186,35 @@ def test_an_open_catalogue_stays_what_it_is_when_the_file_is_written_anew(tmp_pa
     register.write()
     assert list(catalogue.scenes) == scenes
     assert len(Catalogue.open(path, GRID).scenes) == 10
+
+
+class Counted:
+    """A file that counts how often a group of rows is read."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self.reads = file, 0
+
+    def read_row_group(self, *arguments: Any, **options: Any) -> Any:
+        self.reads += 1
+        return self._file.read_row_group(*arguments, **options)
+
+
+def test_going_through_all_scenes_reads_each_group_of_clouds_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups hold neighbours, ids say nothing of a place: one after another they would be read again and again."""
+    places = np.random.default_rng(4).permutation(500)
+    scenes = [replace(scene, id=f"s{places[number]:03}") for number, scene in enumerate(mixed(tmp_path))]
+    monkeypatch.setattr(rows, "_KEPT_GROUPS", 1)
+    path = write(tmp_path / "scenes.parquet", scenes)
+    found = rows.SceneRows(path, GRID)
+    found._file = counted = Counted(found._file)
+    expected = sorted(scenes, key=lambda scene: scene.id)
+    assert list(found) == expected
+    assert counted.reads == 4
+    monkeypatch.setattr(rows, "_TOGETHER", 7)
+    assert list(found) == expected
+    assert sum(scene.clouds is not None for scene in expected) > 100
 
 
 def test_a_missing_or_damaged_catalogue_says_so(tmp_path: Path) -> None:

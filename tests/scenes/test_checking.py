@@ -46,7 +46,7 @@ def test_every_kind_of_trouble_is_told_from_the_others(tmp_path: Path) -> None:
         "metadata": "changed",
         "missing": "missing",
         "other": "changed",
-        "touched": "whole",
+        "touched": "changed",
         "truncated": "damaged",
         "whole": "whole",
     }

@@ -158,3 +158,30 @@ def test_a_large_scene_is_converted_window_by_window(tmp_path: Path, monkeypatch
     monkeypatch.setattr(conversion, "_WINDOW", 256)
     with rasterio.open(convert(scene, GRID, tmp_path / "out")) as file:
         assert np.array_equal(file.read(), pixels)
+
+
+def test_saturation_survives_as_numbers_and_is_hidden_in_the_other_forms(tmp_path: Path) -> None:
+    scene, pixels = make(tmp_path / "in")
+    pixels[3, 200:220, 300:330] = 4095
+    write_raster(tmp_path / "in" / "a.tif", pixels, names=ORDER)
+    scene = replace(scene, clouds=None, saturation=4095.0, mask_saturated=True)
+    rules = Rules(mask_saturated=True)
+    again = recognise(convert(scene, GRID, tmp_path / "numbers"), GRID, rules=rules)
+    assert again.saturation == 4095
+    assert again.saturated_share == pytest.approx(20 * 30 / (pixels != 0).any(axis=0).sum())
+    with open_scene(scene, GRID) as reader:
+        seen = reader.read(reader.window).valid
+    assert not seen[200:220, 300:330].any()
+    with open_scene(again, GRID) as reader:
+        assert np.array_equal(reader.read(reader.window).valid, seen)
+    forms: tuple[Form, ...] = ("reflectance", "bytes")
+    for form in forms:
+        with rasterio.open(convert(scene, GRID, tmp_path / form, form)) as file:
+            assert np.array_equal(file.read_masks(1) > 0, seen)
+        item = json.loads((tmp_path / form / "a.json").read_text())
+        assert "bocage:saturation" not in item["properties"]
+    item = json.loads((tmp_path / "numbers" / "a.json").read_text())
+    item["properties"]["bocage:saturation"] = "many"
+    (tmp_path / "numbers" / "a.json").write_text(json.dumps(item))
+    with pytest.raises(SceneError, match="bocage:saturation is 'many', not a number"):
+        recognise(tmp_path / "numbers" / "a.tif", GRID)

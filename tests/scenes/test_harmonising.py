@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from bocage.errors import SceneError
 from bocage.grid import Bounds, Grid, Window
-from bocage.scenes import open_scene, recognise
+from bocage.project import Project
+from bocage.scenes import BANDS, catalogue_scenes, open_scene, reader, recognise
 from bocage.scenes.harmonising import Harmonisation, harmonise, neighbours
 from bocage.scenes.matching import MatchMethod
-from bocage.scenes.reader import Patch
+from bocage.scenes.reader import Patch, SceneReader
 from bocage.scenes.scene import Scene
 from bocage.scenes.stretch import apply_stretch
+from bocage.simulation.patch import simulate_deliveries
 from tests.scenes.made import GRID, scene_at
+from tests.scenes.rasters import write_raster
 
 CELL = 16.0
 METHODS: tuple[MatchMethod, ...] = ("histogram", "invariant")
@@ -175,6 +178,71 @@ def test_neighbours_share_ground_and_are_few() -> None:
     most = max(sum(scene.id in pair for pair in pairs) for scene in crowd)
     assert 60 <= most <= 64
     assert sorted(pairs) == sorted(neighbours(crowd[::-1], coarse))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_simulated_families_become_alike(tmp_path: Path, method: MatchMethod) -> None:
+    """The same ground on the same day, by five families, three of them through haze."""
+    made = simulate_deliveries(tmp_path / "clear", ("PHR", "WV2"), haze=0.1)
+    made += simulate_deliveries(tmp_path / "hazy", ("SPOT", "KS3", "GEOSAT2"), haze=0.9, cloudy=True)
+    scenes = [recognise(each.path, GRID) for each in made]
+    result = harmonise(scenes, GRID, method, open_scene)
+    assert (result.pairs, result.refused) == (10, ())
+    assert result.before is not None
+    assert result.after is not None
+    assert all(after < before / 2 for before, after in zip(result.before.bands, result.after.bands, strict=True))
+    changed = [replace(scene, stretch=result.stretches[scene.id]) for scene in scenes]
+    again = harmonise(changed, GRID, method, open_scene).before
+    assert again is not None
+    assert again.overall <= result.before.overall / 2
+
+
+def write_project(folder: Path, looks: dict[str, tuple[float, float, int]]) -> Project:
+    """Scenes of the same ground, each with its gain, offset and number of bands, that are to be brought in line."""
+    (folder / "scenes").mkdir()
+    (folder / "bocage.toml").write_text("[scenes]\nstretch = 'minmax'\nharmonise = 'histogram'\n")
+    ground = np.random.default_rng(9).integers(300, 1300, (4, 16, 16)).repeat(32, 1).repeat(32, 2)
+    # The same extremes in all: their stretches are the same, and the ground between them differs.
+    ground[:, :8, :8], ground[:, :8, 8:16] = 1, 6000
+    for name, (gain, offset, bands) in looks.items():
+        pixels = np.where(np.isin(ground, (1, 6000)), ground, gain * ground + offset)[:bands].astype(np.uint16)
+        write_raster(folder / "scenes" / f"{name}.tif", pixels, names=BANDS[:bands])
+    return Project.open(folder)
+
+
+def test_a_scene_without_near_infrared_is_brought_in_line_from_its_file(tmp_path: Path) -> None:
+    project = write_project(tmp_path, {"a": (1.0, 0.0, 4), "rgb": (1.3, 200.0, 3)})
+    outcome = catalogue_scenes(project)
+    assert outcome.refused == ()
+    assert outcome.figures["overlaps"] == 1
+    assert outcome.figures["difference_after"] < outcome.figures["difference_before"] / 2
+    assert "at_bound" not in outcome.figures
+
+
+def test_a_scene_that_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = write_project(tmp_path, {"a": (1.0, 0.0, 4), "b": (1.2, 100.0, 4), "c": (0.9, 50.0, 4)})
+
+    def broken(scene: Scene, grid: Grid, **options: Any) -> SceneReader:
+        if scene.id == "b":
+            raise SceneError("b: the store did not answer", "try again")
+        return open_scene(scene, grid, **options)
+
+    monkeypatch.setattr(reader, "open_scene", broken)
+    outcome = catalogue_scenes(project)
+    assert [refusal.subject for refusal in outcome.refused] == ["b"]
+    assert outcome.figures["overlaps"] == 1
+    monkeypatch.undo()
+    outcome = catalogue_scenes(project)
+    assert outcome.refused == ()
+    assert outcome.figures["overlaps"] == 3
+    # Now nothing is left to do.
+    assert "overlaps" not in catalogue_scenes(project).figures
+
+
+def test_scenes_that_meet_a_bound_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = write_project(tmp_path, {"a": (1.0, 0.0, 4), "b": (1.0, 10.0, 4), "c": (1.0, 4000.0, 4)})
+    assert catalogue_scenes(project).figures["at_bound"] == ["c"]
+    assert "harmonising changed c as far as it may" in caplog.text
 
 
 @pytest.mark.real

@@ -34,8 +34,33 @@ def test_irradiance_stands_for_satellites_of_the_family_and_falls_with_wavelengt
         for values in sensor.solar_irradiance.values():
             blue, green, red, nir = (values[name] for name in ("blue", "green", "red", "nir"))
             assert 2100 > blue > green > red > nir > 900
-    assert SENSORS["GE1"].solar_irradiance["GeoEye-1"]["nir"] == 1022.58
-    assert SENSORS["KS3"].solar_irradiance["KOMPSAT-3A"]["blue"] == 2001.0
+
+
+# W m-2 um-1 in blue, green, red and nir, as published: by Airbus in the metadata of Pléiades and SPOT, by DigitalGlobe
+# in its note on absolute radiometric calibration (release 2018v0, Thuillier's sun), for KOMPSAT by the International
+# Charter, in real metadata of Geosat-2, for Vision-1 by its maker. Written out, not read from the table under test.
+IRRADIANCE = {
+    "PHR1A": (1915.0, 1831.0, 1594.0, 1060.0),
+    "PHR1B": (1912.0, 1835.6, 1547.8, 1041.4),
+    "SPOT6": (1982.67, 1826.09, 1540.49, 1094.75),
+    "SPOT7": (1964.63, 1810.11, 1520.30, 1084.46),
+    "WorldView-2": (2007.27, 1829.62, 1538.85, 1053.21),
+    "WorldView-3": (2004.61, 1830.18, 1535.33, 1055.94),
+    "GeoEye-1": (1993.18, 1828.83, 1491.49, 1022.58),
+    "KOMPSAT-3": (1970.281, 1814.155, 1516.303, 1024.850),
+    "KOMPSAT-3A": (2001.0, 1875.0, 1525.0, 1027.0),
+    "Geosat-2": (1811.59, 1794.38, 1517.43, 1076.89),
+    "Vision-1": (2003.0, 1828.0, 1618.0, 1042.0),
+}
+
+
+def test_irradiance_is_the_published_one() -> None:
+    found = {
+        platform: tuple(values[name] for name in ("blue", "green", "red", "nir"))
+        for sensor in SENSORS.values()
+        for platform, values in sensor.solar_irradiance.items()
+    }
+    assert found == IRRADIANCE
 
 
 def test_three_band_orders_occur() -> None:

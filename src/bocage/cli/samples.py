@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bocage.chain import run_stage
-from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, finish
+from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
 from bocage.project import Project
 
 app = typer.Typer(no_args_is_help=True)
@@ -31,7 +31,41 @@ def cut(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
 
 @app.command("map")
 def map_(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
-    """Draw the map of where scenes and samples lie."""
-    from bocage.samples import map_samples
+    """Draw the map and the page of where scenes and samples lie."""
+    from bocage.samples import write_page
+    from bocage.samples.picture import PICTURE
 
-    answer({"picture": str(map_samples(Project.open(project)))}, as_json=as_json)
+    page = write_page(Project.open(project))
+    answer({"picture": str(page.with_name(PICTURE)), "page": str(page)}, as_json=as_json)
+
+
+@app.command()
+def rank(
+    model: Annotated[str | None, typer.Option(help="The training run that looks at the labels.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many to print and to put into the GeoPackage.")] = 100,
+    parts: Annotated[int, typer.Option(min=1, max=64, help="Order the N x N parts of each cell.")] = 1,
+    validation: Annotated[
+        bool, typer.Option("--validation", help="Rank cells of the validation too; those of the test never are.")
+    ] = False,
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Order the cells by how much of their label a trained model holds to be wrong."""
+    from bocage.mapping.area import check_model
+    from bocage.models import load_model
+    from bocage.samples.ranking import rank_samples
+
+    opened = Project.open(project)
+    name = model or opened.settings.mapping.model
+    segmenter = load_model(opened.models_folder / name)
+    check_model(segmenter, name, opened.grid.resolution, opened.settings.scenes)
+    ranking = rank_samples(opened, segmenter, parts=parts, validation=validation)
+    table, layer = ranking.write(opened, count)
+    result = {"table": str(table), "layer": str(layer), "model": name, **ranking.figures(count)}
+    columns = ["rank", "cell_id", "part", "gain_share", "gain_m2", "missing_m2", "false_m2", "largest_m2", "x", "y"]
+    rows = ranking.table.head(count)[columns]
+    if as_json:
+        answer({**result, "cells": rows.astype(object).where(rows.notna(), None).to_dict("records")}, as_json=True)
+    else:
+        answer_table(columns, rows.to_numpy().tolist())
+        answer(result, as_json=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,10 +37,18 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Recognise scenes and add them to the catalogue."""
-    given = None if not paths else [path if "://" in path else str(Path(path).absolute()) for path in paths]
+    given = [_from_here(path) for path in paths] if paths else None
     names = None if bands is None else [band.strip() for band in bands.split(",")]
     receipt = run_stage(Project.open(project), "scenes", paths=given, bands=names, decode=decode or None)
     finish([receipt], as_json=as_json)
+
+
+def _from_here(path: str) -> str:
+    """Return a path or pattern from the current folder where it names something there; else as it was typed."""
+    here = Path(path).absolute()
+    if "://" not in path and (here.exists() or glob(str(here), recursive=True)):  # noqa: PTH207 - absolute
+        return str(here)
+    return path
 
 
 @app.command("list")

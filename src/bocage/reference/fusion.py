@@ -1,5 +1,7 @@
 """Fusing the votes of the layers to one label and a confidence: pure, and the same in whichever order they come.
 
+This is the method "rules"; :mod:`bocage.reference.latent` is the other one, with the same outputs.
+
 ========================================  ==========  ==================================================================
 what the votes say                        label       why
 ========================================  ==========  ==================================================================

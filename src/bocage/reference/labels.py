@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,122 +20,36 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
-from bocage.errors import LayerError, ProjectError
-from bocage.files import digest_json
-from bocage.grid import Bounds, Grid, Tile, Window
+from bocage.errors import ProjectError
+from bocage.grid import Bounds, Tile, Window
 from bocage.outcome import Outcome
 from bocage.progress import track
 from bocage.project import Project
 from bocage.rasters import read_window, write_cog
-from bocage.reference.corrections import Corrections, read_corrections
-from bocage.reference.fusion import CERTAIN, IGNORE, fuse
-from bocage.reference.layer import Layer, open_layer
-from bocage.reference.votes import RULES, Vote, halo, vote
+from bocage.reference.evidence import Sources
+from bocage.reference.fusion import IGNORE
 from bocage.scenes.catalogue import Catalogue
-from bocage.settings import ReferenceSettings
 
 BLOCK = 1024
 _TILE_NAME = re.compile(r"[EW]\d+[NS]\d+")
 _log = logging.getLogger("bocage")
 
 
-@dataclass(frozen=True)
-class Sources:
-    """All that a label is made from: the layers, the corrections and the thresholds."""
-
-    grid: Grid
-    layers: tuple[Layer, ...]
-    corrections: Corrections | None
-    settings: ReferenceSettings
-
-    @classmethod
-    def open(cls, project: Project) -> Sources:
-        """Open the layers and corrections that the settings name.
-
-        Raises
-        ------
-        LayerError
-            If none is named, or one cannot be used.
-        """
-        given = project.settings.reference
-        if not given.layers and given.corrections is None:
-            raise LayerError(
-                "bocage.toml names no reference layer, so nothing says where trees stand",
-                "add a [[reference.layers]] section with kind and paths",
-            )
-        corrections = None
-        if given.corrections is not None:
-            corrections = read_corrections(_only(project, given.corrections), project.grid)
-        return cls(project.grid, tuple(open_layer(layer, project) for layer in given.layers), corrections, given)
-
-    def digest(self, window: Window) -> str:
-        """Return a digest of what the labels of a window depend on."""
-        return digest_json(
-            {
-                "rules": [(rule.kind, rule.name, rule.inside, rule.edge) for rule in RULES] + [CERTAIN],
-                "thresholds": self.settings.model_dump(include={"tree_height", "ground_height", "dense_cover"}),
-                "layers": sorted(
-                    (
-                        layer.settings.model_dump_json(exclude={"paths"}),
-                        [file.stamp for file in layer.files_in(window.pad(halo(layer)))],
-                    )
-                    for layer in self.layers
-                ),
-                "corrections": self.corrections.digest(self.grid, window) if self.corrections else digest_json([]),
-                "grid": (self.grid.crs, self.grid.resolution),
-            }
-        )
-
-    def label(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return label and confidence of a window; a pixel's value does not depend on the window that asks for it."""
-        label, confidence = np.full((2, *window.shape), IGNORE, np.uint8)
-        speaking = [layer for layer in self.layers if layer.files_in(window.pad(halo(layer)))]
-        if speaking:
-            label, confidence = fuse([self._vote(layer, window) for layer in speaking])
-        if self.corrections is not None:
-            label, confidence = self.corrections.apply(label, confidence, self.grid, window)
-        return label, confidence
-
-    def _vote(self, layer: Layer, window: Window) -> Vote:
-        wide = window.pad(halo(layer))
-        gsd = layer.gsd / self.grid.resolution
-        found = vote(layer.read(self.grid, wide), layer.settings, self.settings, gsd)
-        part = window.slices(wide)
-        return Vote(found.points[part], found.valid[part])
-
-
-def _only(project: Project, pattern: str) -> Path:
-    """Return the one file that ``reference.corrections`` names.
-
-    Several are refused: one would win over another where they overlap, and nobody would have said which.
-    """
-    found = [path for path in project.paths(pattern) if not path.name.startswith(".")]
-    if not found:
-        raise LayerError(
-            f"reference.corrections = {pattern!r} matches no file in {project.folder}",
-            "put the corrections there, mend reference.corrections in bocage.toml, or remove it",
-        )
-    if len(found) > 1:
-        raise LayerError(
-            f"reference.corrections = {pattern!r} matches {len(found)} files: "
-            f"{', '.join(path.name for path in found[:5])}",
-            "merge them to one GeoPackage and name it",
-        )
-    return found[0]
-
-
 def build_labels(project: Project) -> Outcome:
     """Fuse labels for every tile that catalogued scenes touch: ``labels/<tile id>.tif``, the "labels" stage.
 
     Band 1 is the label (0 no tree, 1 tree, 255 ignore), band 2 the confidence (0..100, 255 nothing known), both uint8.
-    A tile whose inputs have not changed is kept; tiles that the area no longer holds are removed.
+    A tile whose inputs have not changed is kept; tiles that the area no longer holds are removed. With
+    ``reference.method = "latent"`` the error rates of the layers are learned first, over all tiles, and kept as
+    ``labels/latent.json``.
 
     Raises
     ------
     ProjectError
         If no scenes are catalogued.
     LayerError
-        If there is no layer, a layer covers nothing of the area, cannot be read or holds unknown values.
+        If there is no layer, a layer covers nothing of the area, cannot be read or holds unknown values, or the
+        method needs more layers than vote.
     """
     tiles = tiles_of_scenes(project)
     sources = Sources.open(project)
@@ -147,6 +60,7 @@ def build_labels(project: Project) -> Outcome:
         layer.require(area)
 
     folder = project.labels_folder
+    sources = sources.learned(folder, tiles)
     counts: list[dict[str, int]] = []
     built = 0
     for tile in track(tiles, "labels"):
@@ -279,7 +193,8 @@ def _figures(counts: Sequence[dict[str, int]], built: int, sources: Sources) -> 
     total = {name: sum(count[name] for count in counts) for name in counts[0]}
     known = total["tree"] + total["other"] + total["doubt"]
     decided = total["tree"] + total["other"]
-    return {
+    figures: dict[str, Any] = {
+        "method": sources.settings.method,
         "tiles": len(counts),
         "built": built,
         "kept": len(counts) - built,
@@ -290,3 +205,10 @@ def _figures(counts: Sequence[dict[str, int]], built: int, sources: Sources) -> 
         "tree_share": round(total["tree"] / decided, 4) if decided else 0.0,
         "mean_confidence": round(total["confidence"] / known, 1) if known else 0.0,
     }
+    if sources.model is not None:
+        figures["error_rates"] = {
+            profile.layer: {"omission": profile.omission, "commission": profile.commission}
+            for profile in sources.model.profiles
+            if profile.witness
+        }
+    return figures

@@ -7,32 +7,32 @@ lattice pixel does not depend on which window asked for it. Validity travels bes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import calculate_default_transform, transform_bounds
 
-from bocage.errors import LayerError
-from bocage.files import digest_file
-from bocage.grid import Bounds, Grid, Window
+from bocage.errors import LayerError, SceneError
+from bocage.grid import Grid, Window
 from bocage.project import Project
-from bocage.reference.codes import TABLES, CodeTable
+from bocage.reference.checks import check_archives, check_footprint, check_pixels, lies_in
+from bocage.reference.claims import check_name, common_year
+from bocage.reference.codes import CodeTable, table_of
+from bocage.reference.file import LayerFile
+from bocage.reference.headers import Header, inspect_raster, open_raster, read_headers
+from bocage.reference.polygons import NOTHING, burn_polygons, inspect_polygons
+from bocage.reference.sources import Source, Touches, find_sources
 from bocage.settings import LayerKind, LayerSettings
 
 _CONTINUOUS: tuple[LayerKind, ...] = ("canopy_height",)
-# A value that no integer layer holds: it marks pixels outside a file that declares no nodata of its own.
-_ABSENT = -2_000_000_000
+# A value that no layer of codes holds: it marks pixels outside a file that declares no nodata of its own.
+_ABSENT = NOTHING
 # In source pixels. rasterio 1.5.2 cannot make a warped dataset with a tolerance of 0, and 1e-6 is 4 times slower.
 _TOLERANCE = 1e-3
 # In lattice pixels: within the tolerance GDAL approximates coordinates over all that it is asked for, so a mean may
@@ -40,8 +40,8 @@ _TOLERANCE = 1e-3
 _BLOCK = 512
 # In lattice pixels: the centre of a 2 m pixel can lie on the edge between two 5 m pixels, where rounding would choose.
 _NUDGE = 1e-3
-# In bytes. Reading a larger file only to know whether it changed would take longer than the tiles that depend on it.
-_READ_WHOLE = 256 * 2**20
+# In metres: the lattice pixels of the edges of labels and features that lie beyond the area.
+_BEYOND = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +61,13 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerFile:
-    """One raster of a layer: where it lies on the lattice and what identifies its content."""
-
-    path: Path
-    window: Window
-    gsd: float
-
-    @property
-    def stamp(self) -> str:
-        """What identifies the content: name, size and digest, so that a copy that lost its times is the same layer.
-
-        A file of more than 256 MiB is told by its time of change instead.
-
-        Raises
-        ------
-        LayerError
-            If the file cannot be read.
-        """
-        try:
-            status = self.path.stat()
-            size, modified = status.st_size, status.st_mtime_ns
-            content = str(modified) if size > _READ_WHOLE else _content(self.path, size, modified)
-        except OSError as error:
-            raise LayerError(f"{self.path} cannot be read: {error}", "copy or download the file again") from error
-        return f"{self.path.name}:{size}:{content}"
-
-
-@dataclass(frozen=True, slots=True)
 class Layer:
     """A registered reference layer: its settings and its files.
 
     Attributes
     ----------
-    gsd
-        The coarsest pixel among its files, in metres on the lattice.
+    settings
+        As registered; where they give no year, with the one that the names of the files state.
     """
 
     settings: LayerSettings
@@ -108,9 +80,14 @@ class Layer:
         return self.settings.kind
 
     @property
+    def year(self) -> int | None:
+        """The reference year, as far as it is known."""
+        return self.settings.year
+
+    @property
     def table(self) -> CodeTable:
-        """The codes of the kind."""
-        return TABLES[self.kind]
+        """The codes of the kind, in its year and release."""
+        return table_of(self.settings)
 
     @property
     def gsd(self) -> float:
@@ -146,6 +123,7 @@ class Layer:
 
         Codes are taken from the nearest pixel; canopy height is averaged where its pixels are smaller than the
         lattice's and interpolated where they are larger. Where files overlap the first one that is valid counts.
+        In canopy height v2 a pixel of 0 throughout is unknown: it is either bare or was never imaged.
 
         Raises
         ------
@@ -158,51 +136,71 @@ class Layer:
         for file in self.files_in(window):
             shared = file.window.intersection(window)
             assert shared is not None
-            part, known = self._read_file(file, grid, shared)
+            read = self._read_heights if continuous else self._read_codes
+            part, known = read(file, grid, shared)
             target = shared.slices(window)
             fresh = known & ~valid[target]
             values[target][fresh] = part[fresh]
             valid[target] |= fresh
         return Reading(values, valid)
 
-    def _read_file(self, file: LayerFile, grid: Grid, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        continuous = self.kind in _CONTINUOUS
-        try:
-            with rasterio.open(file.path) as source, self._warped(source, grid, file) as vrt:
-                values = _read_in_blocks(vrt, window, file.window) if continuous else _read(vrt, window, file.window)
-                declared = source.nodata
-        except RasterioError as error:
-            raise LayerError(f"{file.path} cannot be read: {error}", "copy or download the file again") from error
-        if continuous:
-            known = np.isfinite(values) & ~np.isin(values, self.table.nodata)
-        else:
-            known = values != _ABSENT
-            unknown = self.table.unknown(values[known])
-            self._refuse(unknown, file)
-            known &= ~np.isin(values, self.table.nodata)
-            if not self.table.codes and declared is not None:
-                known &= values != declared
-            return values, known
+    def _read_heights(self, file: LayerFile, grid: Grid, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        values, _ = self._warp(file, grid, window)
+        known = np.isfinite(values) & ~np.isin(values, self.table.nodata)
         self._refuse(self.table.unknown(values), file)
+        if self.settings.release == "v2":
+            known &= values > 0
         return values, known
+
+    def _read_codes(self, file: LayerFile, grid: Grid, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        table = self.table
+        if file.source.vector:
+            values, declared = burn_polygons(file.source, file.window, self.settings, grid, window), None
+        else:
+            values, declared = self._warp(file, grid, window)
+        known = np.isfinite(values) & (values != _ABSENT)
+        # What a table lists is what the table says, whatever the file declares.
+        listed = table.codes or {*self.settings.tree, *self.settings.ignore}
+        if declared is not None and declared not in listed:
+            known &= values != declared
+        self._refuse(table.unknown(values[known]), file)
+        known &= ~np.isin(values, table.nodata)
+        return np.where(known, values, 0).astype(np.int32), known
 
     def _refuse(self, unknown: list[float], file: LayerFile) -> None:
         if unknown:
             shown = ", ".join(f"{value:g}" for value in unknown[:8]) + (" ..." if len(unknown) > 8 else "")
+            of_year = f" of {self.year}" if self.year is not None else ""
             raise LayerError(
-                f"{file.path} holds values that a {self.kind} layer does not have: {shown} ({self.table.source})",
-                "check that `kind` in bocage.toml is right for this file",
+                f"{file.name} holds values that a {self.kind} layer{of_year} does not have: {shown} "
+                f"({self.table.source})",
+                "check that `kind` and `year` in bocage.toml are right for this file, or complete its table of codes",
             )
+
+    def _warp(self, file: LayerFile, grid: Grid, window: Window) -> tuple[NDArray[Any], float | None]:
+        """Return the values of a raster on a window, NaN or ``_ABSENT`` outside it, and the nodata that it declares."""
+        continuous = self.kind in _CONTINUOUS
+        try:
+            with open_raster(file.source.href) as source, self._warped(source, grid, file) as vrt:
+                values = _read_in_blocks(vrt, window, file.window) if continuous else _read(vrt, window, file.window)
+                return values, source.nodata
+        except (RasterioError, CRSError) as error:
+            raise LayerError(f"{file.name} cannot be read: {error}", "copy or download the file again") from error
+        except SceneError as error:
+            raise LayerError(error.problem, error.mend) from error
 
     def _warped(self, source: rasterio.DatasetReader, grid: Grid, file: LayerFile) -> WarpedVRT:
         continuous = self.kind in _CONTINUOUS
-        integer = np.issubdtype(np.dtype(source.dtypes[0]), np.integer)
+        kind = np.dtype(source.dtypes[0])
+        integer = np.issubdtype(kind, np.integer)
         if continuous:
-            absent: float = self.table.nodata[0] if integer else (math.nan if source.nodata is None else source.nodata)
+            absent = _absent_height(source.nodata, self.table) if integer else source.nodata
+            absent = math.nan if absent is None else absent
             resampling = Resampling.average if file.gsd < grid.resolution else Resampling.bilinear
-            nudge = 0.0
+            nudge, dtype = 0.0, "float32"
         else:
             absent, resampling, nudge = _ABSENT, Resampling.nearest, _NUDGE
+            dtype = "int32" if np.can_cast(kind, np.int32) else "float64"
         return WarpedVRT(
             source,
             crs=grid.crs,
@@ -212,7 +210,7 @@ class Layer:
             resampling=resampling,
             src_nodata=absent,
             nodata=math.nan if continuous else _ABSENT,
-            dtype="float32" if continuous else "int32",
+            dtype=dtype,
             tolerance=_TOLERANCE,
             UNIFIED_SRC_NODATA="YES",
         )
@@ -221,14 +219,49 @@ class Layer:
 def open_layer(settings: LayerSettings, project: Project) -> Layer:
     """Find the files of a layer and where they lie on the lattice.
 
+    Headers of many files are remembered in the project; tiles that an index places outside ``area.bbox`` are left out.
+
     Raises
     ------
     LayerError
-        If a path names no file, or a file cannot be opened, has no coordinate reference system or more than the
-        values of one layer.
+        If a path names no file, the name of a file is that of another product or year, or a file cannot be opened, has
+        no coordinate reference system, other pixels than its kind or more than the values of one layer.
     """
-    files = tuple(_inspect(path, project.grid, settings.kind) for path in _found(settings, project))
-    return Layer(settings, project.grid, files)
+    sources = find_sources(settings, project, _near(project))
+    for source in sources:
+        check_name(source.name, settings)
+    year = common_year([source.name for source in sources], settings)
+
+    def inspect(source: Source, grid: Grid) -> Header:
+        if source.vector and settings.kind in _CONTINUOUS:
+            raise LayerError(f"{source.href} holds polygons, a {settings.kind} layer is a raster", "name its rasters")
+        header = inspect_polygons(source, grid, settings) if source.vector else inspect_raster(source, grid)
+        check_footprint(source, header, grid)
+        return header
+
+    headers = read_headers(sources, project, inspect)
+    files = tuple(LayerFile(source, header.window, header.gsd) for source, header in zip(sources, headers, strict=True))
+    layer = Layer(settings.model_copy(update={"year": year}), project.grid, files)
+    check_pixels(layer.files, layer.table)
+    check_archives(layer.files)
+    return layer
+
+
+def _near(project: Project) -> Touches:
+    """Return the test whether a footprint lies in the area of the project, or in the tiles that the area touches."""
+    grid, area = project.grid, project.bounds
+    margin = project.settings.grid.tile_size + _BEYOND
+    return lambda footprint: area is None or lies_in(footprint, grid, area.as_tuple(), margin)
+
+
+def _absent_height(declared: float | None, table: CodeTable) -> float:
+    """Return what marks a missing height in a raster of whole metres.
+
+    A declared value that could be a height is none: deliveries that declare 0 occur, and there 0 is bare ground.
+    """
+    assert table.limits is not None
+    low, high = table.limits
+    return float(table.nodata[0]) if declared is None or low <= declared <= high else float(declared)
 
 
 def label_of(layer: Layer, grid: Grid, window: Window) -> NDArray[np.uint8]:
@@ -269,40 +302,3 @@ def _read_in_blocks(vrt: WarpedVRT, window: Window, extent: Window) -> NDArray[A
             if block is not None and shared is not None:
                 values[shared.slices(window)] = _read(vrt, block, extent)[shared.slices(block)]
     return values
-
-
-def _found(settings: LayerSettings, project: Project) -> Iterator[Path]:
-    for pattern in settings.paths:
-        paths = [path for path in project.paths(pattern) if path.is_file()]
-        if not paths:
-            raise LayerError(
-                f"no file is at {pattern!r}, which a layer of kind {settings.kind} names, in [[reference.layers]] or "
-                "[accuracy.reference]",
-                "mend the path; a relative one starts at the project folder",
-            )
-        yield from paths
-
-
-def _inspect(path: Path, grid: Grid, kind: LayerKind) -> LayerFile:
-    try:
-        with rasterio.open(path) as file:
-            if file.crs is None:
-                raise LayerError(f"{path} has no coordinate reference system", "assign one with gdal_edit -a_srs")
-            if file.count != 1:
-                raise LayerError(
-                    f"{path} holds {file.count} bands, a {kind} layer has one", "extract the band with gdal_translate"
-                )
-            target = CRS.from_user_input(grid.crs)
-            if file.crs == target:
-                bounds, gsd = file.bounds, max(abs(file.transform.a), abs(file.transform.e))
-            else:
-                bounds = transform_bounds(file.crs, target, *file.bounds, densify_pts=51)
-                gsd = calculate_default_transform(file.crs, target, file.width, file.height, *file.bounds)[0].a
-    except RasterioError as error:
-        raise LayerError(f"{path} cannot be opened: {error}", "copy or download the file again") from error
-    return LayerFile(path, grid.window(Bounds(*bounds)), float(gsd))
-
-
-@cache
-def _content(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 - a file that changed is read again
-    return digest_file(path)

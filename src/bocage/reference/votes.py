@@ -1,141 +1,33 @@
-"""What a value of a reference layer says about a pixel: the table of rules, each with its reason.
-
-A rule gives *evidence* in half nats: 2 points multiply the odds of "tree" by e, -2 points divide them. Evidence of
-independent layers adds up, whatever their order. A rule may be decisive instead: then it settles the pixel alone. The
-points were rounded from the log-likelihood ratios of imitated layers over real and simulated landscapes
-(``tests/reference/test_fusion_figures.py`` measures what they give).
-"""
+"""Votes: the table of rules applied to what a layer says, weaker at the edges of coarse pixels and for other years."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bocage.reference.codes import ARABLE_CROPS, VINEYARD
 from bocage.reference.layer import Layer, Reading, classes_to_label
+from bocage.reference.rules import DECISIVE, RULES, Rule, rules_of
 from bocage.settings import LayerKind, LayerSettings, ReferenceSettings
 
-Values = NDArray[Any]
-Condition = Callable[[Values, ReferenceSettings], NDArray[np.bool_]]
-
-DECISIVE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of the table: where it holds, what it says in the inside and at the edge of a coarse pixel, and why.
-
-    Attributes
-    ----------
-    inside, edge
-        Points for "tree" (above 0) or "no tree" (below 0); plus or minus ``DECISIVE`` settles the pixel.
-        ``edge`` counts within half a layer pixel of a pixel that votes differently.
-    """
-
-    kind: LayerKind
-    name: str
-    holds: Condition
-    inside: int
-    edge: int
-    reason: str
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "tree_cover_density",
-        "dense cover",
-        lambda values, given: values >= given.dense_cover,
-        8,
-        4,
-        "most of the 10 m pixel is crown; at its border the crown may end anywhere inside the pixel",
-    ),
-    Rule(
-        "tree_cover_density",
-        "sparse cover",
-        lambda values, given: (values > 0) & (values < given.dense_cover),
-        0,
-        0,
-        "some of the 10 m pixel is crown, and nothing says which part",
-    ),
-    Rule(
-        "tree_cover_density",
-        "no cover",
-        lambda values, _: values == 0,
-        -5,
-        -3,
-        "no crown was seen at 10 m; narrow hedges are missed, so this alone never outweighs SWF",
-    ),
-    Rule(
-        "small_woody_features",
-        "woody",
-        lambda values, _: np.isin(values, (1, 2, 3)),
-        8,
-        4,
-        "mapped from very-high-resolution imagery; the border is good to one 5 m pixel",
-    ),
-    Rule(
-        "small_woody_features",
-        "not a small feature",
-        lambda values, _: values == 0,
-        -1,
-        0,
-        "weak: woods above 0.5 ha are no small feature, and hedges are omitted",
-    ),
-    Rule(
-        "canopy_height",
-        "tall",
-        lambda values, given: values >= 2 * given.tree_height,
-        6,
-        6,
-        "twice the height of a tree is beyond the error of the model (2.8 m) above open ground",
-    ),
-    Rule(
-        "canopy_height",
-        "tree",
-        lambda values, given: (values >= given.tree_height) & (values < 2 * given.tree_height),
-        3,
-        3,
-        "as high as a tree, yet the error of the model is as large",
-    ),
-    Rule(
-        "canopy_height",
-        "between",
-        lambda values, given: (values >= given.ground_height) & (values < given.tree_height),
-        0,
-        0,
-        "crop, scrub and error cannot be told apart here",
-    ),
-    Rule(
-        "canopy_height",
-        "ground",
-        lambda values, given: values < given.ground_height,
-        -4,
-        -4,
-        "no canopy was seen, from imagery finer than the lattice",
-    ),
-    Rule(
-        "crop_types",
-        "vineyard",
-        lambda values, _: values == VINEYARD,
-        -DECISIVE,
-        -2,
-        "vines are never woody vegetation by the product's definition; a hedge may stand at the border of the vineyard",
-    ),
-    Rule(
-        "crop_types",
-        "arable",
-        lambda values, _: np.isin(values, ARABLE_CROPS),
-        -2,
-        0,
-        "a crop is harvested here every year; the 10 m map runs over hedges of one pixel's width",
-    ),
-)
+__all__ = [
+    "DECISIVE",
+    "RULES",
+    "Judgement",
+    "Rule",
+    "Vote",
+    "fade",
+    "halo",
+    "has_edges",
+    "judge",
+    "points_of",
+    "vote",
+    "years_apart",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,39 +46,105 @@ class Vote:
     valid: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Which rule holds at each pixel.
+
+    Attributes
+    ----------
+    values
+        (rows, columns): what the rules were asked about; 1 tree and 0 other for a map of classes.
+    which
+        (rows, columns) int8: the number of the rule within its kind, -1 where none holds or the layer is silent.
+    edge
+        (rows, columns): within half a layer pixel of a pixel that votes differently.
+    valid
+        (rows, columns): where the layer says anything.
+    """
+
+    values: NDArray[np.generic]
+    which: NDArray[np.int8]
+    edge: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+
+
 def halo(layer: Layer) -> int:
     """Return how many lattice pixels beyond a window the vote of a layer looks at."""
-    return _reach(layer.gsd / layer.grid.resolution) if _has_edges(layer.kind) else 0
+    return _reach(layer.gsd / layer.grid.resolution) if has_edges(layer.kind) else 0
 
 
-def vote(reading: Reading, settings: LayerSettings, given: ReferenceSettings, gsd_pixels: float) -> Vote:
-    """Apply the rules of a layer's kind to its values.
+def judge(reading: Reading, settings: LayerSettings, given: ReferenceSettings, gsd_pixels: float) -> Judgement:
+    """Find the rule that holds at each pixel; where several do, the last one of the table.
 
     Parameters
     ----------
     gsd_pixels
         Edge of a layer pixel in lattice pixels; it says how wide the uncertain border is.
     """
-    shape = reading.values.shape
+    values, valid = reading.values, reading.valid
     if settings.kind == "classes":
         label = classes_to_label(reading, settings)
-        points = np.select([label == 1, label == 0], [DECISIVE, -DECISIVE], 0).astype(np.int16)
-        return Vote(points, label != 255)
-    rules = [rule for rule in RULES if rule.kind == settings.kind]
-    which = np.full(shape, -1, np.int8)
+        values, valid = label, label != 255
+    rules = rules_of(settings.kind)
+    which = np.full(values.shape, -1, np.int8)
     for index, rule in enumerate(rules):
-        which[reading.valid & rule.holds(reading.values, given)] = index
-    inside = np.array([rule.inside for rule in rules] + [0], np.int16)
-    points = inside[which]
-    if _has_edges(settings.kind):
-        edge = np.array([rule.edge for rule in rules] + [0], np.int16)
-        border = _border(points, reading.valid, gsd_pixels)
-        points = np.where(border, edge[which], points).astype(np.int16)
-    return Vote(points, reading.valid)
+        which[valid & rule.holds(values, given)] = index
+    edge = np.zeros(values.shape, np.bool_)
+    if has_edges(settings.kind):
+        inside = np.array([rule.inside for rule in rules] + [0], np.int16)
+        edge = _border(inside[which], valid, gsd_pixels)
+    return Judgement(values, which, edge, valid)
 
 
-def _has_edges(kind: LayerKind) -> bool:
-    return any(rule.inside != rule.edge for rule in RULES if rule.kind == kind)
+def vote(reading: Reading, settings: LayerSettings, given: ReferenceSettings, gsd_pixels: float) -> Vote:
+    """Apply the rules of a layer's kind to its values; see :func:`judge` and :func:`fade`."""
+    found = judge(reading, settings, given, gsd_pixels)
+    inside, edge = points_of(settings, given)
+    return Vote(np.where(found.edge, edge[found.which], inside[found.which]).astype(np.int16), found.valid)
+
+
+def points_of(settings: LayerSettings, given: ReferenceSettings) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Return the points of a layer's rules in the inside and at the edge, faded by its age; a last 0 for no rule."""
+    years, rules = years_apart(settings.year, given), rules_of(settings.kind)
+
+    def faded(points: Sequence[int]) -> NDArray[np.int16]:
+        return np.array([*(fade(one, years, given.yearly_change) for one in points), 0], np.int16)
+
+    return faded([rule.inside for rule in rules]), faded([rule.edge for rule in rules])
+
+
+def years_apart(year: int | None, given: ReferenceSettings) -> int:
+    """Return the years between a layer and what the labels describe; 0 where the layer names no year.
+
+    The labels describe ``reference.year``, or the year of the newest layer that names one.
+    """
+    named = [layer.year for layer in given.layers if layer.year is not None]
+    wanted = given.year if given.year is not None else max(named, default=None)
+    return 0 if year is None or wanted is None else abs(wanted - year)
+
+
+def fade(points: int, years: int, yearly_change: float) -> int:
+    """Return the points that are left of a vote after some years.
+
+    With c = 1 - (1 - yearly_change)^years, the probability that the pixel is no longer what it was, evidence of a
+    likelihood ratio L becomes ((1 - c) L + c) / ((1 - c) + c L): the vote is a mixture of what it says of the pixel as
+    it was and of its opposite. However strong, it never says more than (1 - c) / c, so a decisive vote of another year
+    is strong evidence and no longer decisive. Rounded up: a vote loses whole points only, and its sign never turns.
+    """
+    change = min(1 - (1 - yearly_change) ** years, 0.5)
+    if change == 0 or points == 0:
+        return points
+    if abs(points) >= DECISIVE:
+        left = math.log((1 - change) / change)
+    else:
+        ratio = math.exp(abs(points) / 2)
+        left = math.log(((1 - change) * ratio + change) / ((1 - change) + change * ratio))
+    return int(math.copysign(math.ceil(2 * left - 1e-9), points))
+
+
+def has_edges(kind: LayerKind) -> bool:
+    """Return whether the votes of a kind are weaker at the edges of its pixels."""
+    return any(rule.inside != rule.edge for rule in rules_of(kind))
 
 
 def _reach(gsd_pixels: float) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from bocage.progress import bar
 from bocage.project import Project
 from bocage.rasters import write_cog
 from bocage.reference.labels import read_labels
+from bocage.samples.card import write_card
+from bocage.samples.checksums import checksums_of, take_checksums, write_checksums
 from bocage.samples.samples import Samples, chip_paths
 from bocage.samples.split import SPLITS
 from bocage.scenes.catalogue import Catalogue
@@ -34,16 +38,27 @@ IGNORE = 255
 BANDS = ("red", "green", "blue", "nir")
 # Samples of one scene that a thread cuts before it opens the scene anew.
 _BATCH = 32
-_TAG, _COUNTS = "BOCAGE_INPUTS", "BOCAGE_COUNTS"
+_MOST_WORKERS = 16
+# What a pair was cut from: scene and window, in both files; the pixels of its labels, and the tiles that held them.
+_TAG, _CONTENT, _TILES, _COUNTS = "BOCAGE_INPUTS", "BOCAGE_LABELS", "BOCAGE_TILES", "BOCAGE_COUNTS"
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """One sample to cut: its name, its window and the digest of all that its chips depend on."""
+    """One sample to cut.
+
+    Attributes
+    ----------
+    digest
+        Of the scene and the window: what the image depends on.
+    tiles
+        Of the inputs of the label tiles that the window touches. While they stay, so do its labels.
+    """
 
     sample_id: str
     window: Window
     digest: str
+    tiles: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +71,27 @@ class _Result:
     sample_id: str
     counts: Mapping[str, int] | None = None
     refusal: Refusal | None = None
-    fresh: bool = False
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the pair was cut by this run."""
+        return bool(self.checksums)
 
 
-def cut_chips(project: Project) -> Outcome:
+def cut_chips(project: Project, workers: int | None = None) -> Outcome:
     """Cut ``chips/images/<sample>.tif`` and ``chips/labels/<sample>.tif`` for every sample, the "chips" stage.
 
     The image is uint8 red, green, blue, nir, 0 where invalid; the label is 0, 1 or 255, and 255 where the image is
-    invalid. A pair that is in place and whose scene, label tiles and window have not changed is kept. A sample without
-    a decided pixel is left out and counted; one whose scene cannot be read is refused; chips of samples that are no
-    more are removed.
+    invalid. A pair that is in place is kept while its scene, its window and the pixels of its labels stay as they were:
+    a correction elsewhere in a label tile does not touch it. A sample without a decided pixel is left out and counted;
+    one whose scene cannot be read or has no near infrared is refused; chips of samples that are no more are removed.
+    A card beside the chips says what they are (:mod:`bocage.samples.card`).
+
+    Parameters
+    ----------
+    workers
+        How many samples are cut at once; by default as many as there are cores for this process, 16 at most.
 
     Raises
     ------
@@ -78,11 +104,15 @@ def cut_chips(project: Project) -> Outcome:
     scenes = {scene.id: scene for scene in Catalogue.open(project.scenes_file, project.grid).scenes}
     # Fails early, and with the name of the command, where labels were never built.
     read_labels(project, samples.windows()[0])
+    known = take_checksums(project.chips_folder)
     results: list[_Result] = []
-    with bar("chips", len(samples)) as advance, ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    threads = workers or min(_MOST_WORKERS, _cores())
+    # Small enough that every thread has several: the last to end must not wait long for the others.
+    size = max(1, min(_BATCH, len(samples) // (4 * threads)))
+    with bar("chips", len(samples)) as advance, ThreadPoolExecutor(threads) as pool:
         tasks = [
             pool.submit(_cut_batch, project, scenes.get(scene_id), scene_id, orders)
-            for scene_id, orders in _batches(project, samples, scenes)
+            for scene_id, orders in _batches(project, samples, scenes, size)
         ]
         try:
             for task in as_completed(tasks):
@@ -99,12 +129,29 @@ def cut_chips(project: Project) -> Outcome:
     refused = sorted((result.refusal for result in results if result.refusal is not None), key=lambda no: no.subject)
     figures = _figures(samples, counts, sum(result.fresh for result in results))
     figures["undecided"] = sum(result.counts is None and result.refusal is None for result in results)
+    for result in results:
+        if result.counts is not None:
+            known |= result.checksums
+    write_card(
+        project, samples, counts, scenes.values(),
+        chips_digest=_write_checksums(project, counts, known),
+        labels_digest=_labels_digest(project, samples),
+        left_out={"without a decided pixel": figures["undecided"], "refused": len(refused)},
+    )  # fmt: skip
     return Outcome((project.chips_folder,), figures, tuple(refused))
 
 
-def _batches(project: Project, samples: Samples, scenes: Mapping[str, Scene]) -> Iterator[tuple[str, list[_Order]]]:
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _batches(
+    project: Project, samples: Samples, scenes: Mapping[str, Scene], size: int
+) -> Iterator[tuple[str, list[_Order]]]:
     """Yield the samples of one scene at a time, neighbours together, so that blocks of the raster are read once."""
-    tiles: dict[str, str] = {}
+    tiling = project.tiling
+    tile_digest = cache(lambda name: _tile_digest(project, name))
     by_scene: dict[str, list[_Order]] = {}
     table = samples.table
     for sample_id, scene_id, window in zip(table["sample_id"], table["scene_id"], samples.windows(), strict=True):
@@ -113,17 +160,14 @@ def _batches(project: Project, samples: Samples, scenes: Mapping[str, Scene]) ->
             {
                 "scene": None if scene is None else scene.fingerprint,
                 "window": (window.column, window.row, window.width, window.height),
-                "labels": [
-                    tiles.setdefault(tile.id, _tile_digest(project.labels_folder / f"{tile.id}.tif"))
-                    for tile in project.tiling.tiles(window)
-                ],
             }
         )
-        by_scene.setdefault(scene_id, []).append(_Order(sample_id, window, digest))
+        labels = [(tile.id, tile_digest(tile.id)) for tile in tiling.tiles(window)]
+        by_scene.setdefault(scene_id, []).append(_Order(sample_id, window, digest, digest_json(labels)))
     for scene_id, orders in sorted(by_scene.items()):
         orders.sort(key=lambda order: (order.window.row, order.window.column))
-        for start in range(0, len(orders), _BATCH):
-            yield scene_id, orders[start : start + _BATCH]
+        for start in range(0, len(orders), size):
+            yield scene_id, orders[start : start + size]
 
 
 def _cut_batch(project: Project, scene: Scene | None, scene_id: str, orders: Sequence[_Order]) -> list[_Result]:
@@ -156,6 +200,7 @@ def _cut_batch(project: Project, scene: Scene | None, scene_id: str, orders: Seq
 
 def _cut_one(project: Project, order: _Order, patch: Any) -> _Result:
     label = read_labels(project, order.window)
+    content = _content(label)
     label[~patch.valid] = IGNORE
     counts = _count(label)
     if counts["tree"] + counts["other"] == 0:
@@ -178,10 +223,10 @@ def _cut_one(project: Project, order: _Order, patch: Any) -> _Result:
         window=order.window,
         nodata=IGNORE,
         descriptions=("label",),
-        tags={_TAG: order.digest, _COUNTS: json.dumps(counts)},
+        tags={_TAG: order.digest, _CONTENT: content, _TILES: order.tiles, _COUNTS: json.dumps(counts)},
         overviews="mode",
     )
-    return _Result(order.sample_id, counts, fresh=True)
+    return _Result(order.sample_id, counts, checksums=checksums_of(project.chips_folder, image_path, label_path))
 
 
 def _kept(project: Project, order: _Order) -> _Result | None:
@@ -189,13 +234,37 @@ def _kept(project: Project, order: _Order) -> _Result | None:
     image, label = (_tags(path) for path in chip_paths(project, order.sample_id))
     if image.get(_TAG) != order.digest or label.get(_TAG) != order.digest:
         return None
+    # Where a tile was built anew its pixels say whether the labels of this window are others.
+    if label.get(_TILES) != order.tiles and label.get(_CONTENT) != _content(read_labels(project, order.window)):
+        return None
     counts: dict[str, int] = json.loads(label[_COUNTS])
     return _Result(order.sample_id, counts)
 
 
-def _tile_digest(path: Path) -> str:
+def _tile_digest(project: Project, name: str) -> str:
     """Return the digest of the inputs of a label tile, or "" where there is none."""
-    return _tags(path).get(_TAG, "")
+    return _tags(project.labels_folder / f"{name}.tif").get(_TAG, "")
+
+
+def _labels_digest(project: Project, samples: Samples) -> str:
+    tiling = project.tiling
+    names = {tile.id for window in samples.windows() for tile in tiling.tiles(window)}
+    return digest_json([(name, _tile_digest(project, name)) for name in sorted(names)])
+
+
+def _write_checksums(project: Project, names: Iterable[str], known: Mapping[str, str]) -> str:
+    """Write the checksums of all pairs that are in place; those that no earlier run left are made now."""
+    folder = project.chips_folder
+    checksums: dict[str, str] = {}
+    for path in (path for name in names for path in chip_paths(project, name)):
+        name = path.relative_to(folder).as_posix()
+        checksums |= {name: known[name]} if name in known else checksums_of(folder, path)
+    return write_checksums(folder, checksums)
+
+
+def _content(label: NDArray[np.uint8]) -> str:
+    """Return the digest of the labels of a window, before the invalid pixels of the image go out of them."""
+    return hashlib.sha256(np.ascontiguousarray(label)).hexdigest()
 
 
 def _tags(path: Path) -> dict[str, str]:

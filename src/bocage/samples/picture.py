@@ -15,6 +15,8 @@ from bocage.samples.split import SPLITS, Split
 from bocage.scenes.catalogue import Catalogue
 
 PICTURE = "samples.png"
+# A share of the map's edge that is some three pixels wide.
+_SPECK = 0.004
 COLOURS: dict[Split, str] = {"train": "#1b7f4d", "validation": "#d98e04", "test": "#b3261e"}
 
 
@@ -42,7 +44,9 @@ def map_samples(project: Project) -> Path:
     figure = Figure(figsize=(9, 8), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    handles = [*_draw_footprints(axes, footprints), *_draw_cells(axes, samples)]
+    left, bottom, right, top = footprints.total_bounds
+    extent = max(right - left, top - bottom)
+    handles = [*_draw_footprints(axes, footprints, extent), *_draw_cells(axes, samples, extent)]
     axes.set_aspect("equal")
     axes.set_xlabel(f"east, m ({project.grid.crs})")
     axes.set_ylabel("north, m")
@@ -59,28 +63,39 @@ def map_samples(project: Project) -> Path:
     return path
 
 
-def _draw_footprints(axes: Any, footprints: geopandas.GeoDataFrame) -> list[Any]:
+def _draw_footprints(axes: Any, footprints: geopandas.GeoDataFrame, extent: float) -> list[Any]:
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
     palette = mpl.colormaps["tab10"]
+    # Thousands of outlines would hide what they surround.
+    typical = float(footprints.area.median()) ** 0.5
+    width = 1.2 if typical / extent > 10 * _SPECK else 0.2
     handles = []
     for index, (sensor, group) in enumerate(footprints.groupby("sensor")):
         colour = palette(index % 10)
-        group.plot(ax=axes, facecolor=(*colour[:3], 0.08), edgecolor=colour, linewidth=1.2)
+        group.plot(ax=axes, facecolor=(*colour[:3], 0.08), edgecolor=colour, linewidth=width)
         handles.append(Patch(facecolor=(*colour[:3], 0.08), edgecolor=colour, label=f"{sensor}: {len(group)} scenes"))
     return handles
 
 
-def _draw_cells(axes: Any, samples: Samples) -> list[Any]:
+def _draw_cells(axes: Any, samples: Samples, extent: float) -> list[Any]:
+    """Draw the cells by split: as squares, or as points where a square would be a speck."""
     from matplotlib.patches import Patch
 
     handles = []
+    west, _, east, _ = samples.table.geometry.iloc[0].bounds
+    as_points = (east - west) / extent < _SPECK
     for split in SPLITS:
         cells = samples.of(split).table
         if cells.empty:
             continue
         # A cell that several scenes show is drawn once.
-        cells.drop_duplicates("cell_id").plot(ax=axes, facecolor=COLOURS[split], edgecolor="white", alpha=0.6, lw=0.4)
+        distinct = cells.drop_duplicates("cell_id")
+        if as_points:
+            centres = distinct.geometry.centroid
+            axes.scatter(centres.x, centres.y, s=5, color=COLOURS[split], alpha=0.8, linewidths=0, zorder=3)
+        else:
+            distinct.plot(ax=axes, facecolor=COLOURS[split], edgecolor="white", alpha=0.6, lw=0.4)
         handles.append(Patch(facecolor=COLOURS[split], alpha=0.6, label=f"{split}: {len(cells)} samples"))
     return handles

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import numpy as np
-import pandas as pd
 import pyarrow.lib
 from numpy.typing import NDArray
 
 from bocage.errors import ProjectError, SampleError
 from bocage.files import whole_file
-from bocage.grid import Tiling, Window
+from bocage.grid import Window
 from bocage.outcome import Outcome
 from bocage.project import Project
-from bocage.samples.allocation import allocate
-from bocage.samples.drawing import draw, equal
-from bocage.samples.frame import block_of, build_frame, cell_tiling
-from bocage.samples.split import SPLITS, Split, keep_apart, split_blocks, split_scenes
-from bocage.samples.strata import add_strata
+from bocage.samples.balance import imbalance, simple_random
+from bocage.samples.design import Drawn, draw_by_blocks, draw_by_scenes
+from bocage.samples.deviations import pilot_deviations, read_deviations
+from bocage.samples.frame import Frame, build_frame, cell_tiling
+from bocage.samples.spacing import gaps
+from bocage.samples.split import SPLITS, Split, split_scenes
+from bocage.samples.strata import OUTSIDE, Strata, stratify
 from bocage.scenes.catalogue import Catalogue
 from bocage.settings import SamplesSettings
 
@@ -36,6 +36,7 @@ COLUMNS = (
     "urban",
     "stratum",
     "split",
+    "probability",
     "weight",
     "column",
     "row",
@@ -50,7 +51,8 @@ COLUMNS = (
 class Samples:
     """The drawn cells as a table, one row per cell and scene, with the columns ``COLUMNS`` in the grid's CRS.
 
-    ``weight`` is the number of pairs of cell and scene in the frame that a sample stands for.
+    ``probability`` is the chance with which the pair of cell and scene was drawn, for the sample as a whole;
+    ``weight`` is its inverse, the number of pairs in the frame that the sample stands for.
     """
 
     table: geopandas.GeoDataFrame
@@ -112,6 +114,8 @@ def chip_paths(project: Project, sample_id: str) -> tuple[Path, Path]:
 def draw_samples(project: Project, count: int | None = None) -> Outcome:
     """Draw stratified, spatially balanced samples and split them: ``samples.parquet``, the "samples" stage.
 
+    The same settings, scenes and layers give the same samples, whatever the machine and the order of the catalogue.
+
     Parameters
     ----------
     count
@@ -120,73 +124,118 @@ def draw_samples(project: Project, count: int | None = None) -> Outcome:
     Raises
     ------
     ProjectError
-        If no scenes are catalogued.
+        If no scenes are catalogued, or the allocation needs labels and there are none.
     SampleError
-        If the frame is empty, a split cannot be filled, or a named scene does not exist.
+        If the frame is empty, a layer cannot be used, there are more strata than samples, a split cannot be filled, or
+        a named scene does not exist.
     """
     given = project.settings.samples
     scenes = Catalogue.open(project.scenes_file, project.grid).scenes
     cells = cell_tiling(project.grid, given.cell_size)
     frame = build_frame(scenes, cells, minimum_valid=given.minimum_valid, bounds=project.bounds)
-    frame = add_strata(
-        frame, project.grid, zones=_one_path(project, given.zones), urban=_one_path(project, given.urban)
-    )
-    samples = Samples(_split_and_draw(frame, cells, given, count or given.count))
-    samples.write(project.samples_file)
-    return Outcome((project.samples_file,), _figures(samples, frame))
-
-
-def _split_and_draw(
-    frame: geopandas.GeoDataFrame, cells: Tiling, given: SamplesSettings, count: int
-) -> geopandas.GeoDataFrame:
-    """Draw and split a frame; the same settings and seed give the same samples, whatever the order of the frame."""
+    strata = stratify(frame, zones=_one_path(project, given.zones), urban=_one_path(project, given.urban))
     rng = np.random.default_rng(given.seed)
-    frame = frame.sort_values(["scene_id", "cell_id"], ignore_index=True)
+    deviations = None
+    if given.allocation == "neyman":
+        table = _one_path(project, given.deviations)
+        deviations = pilot_deviations(project, frame, strata, rng) if table is None else read_deviations(table)
+    drawn = draw_frame(frame, strata, given, count or given.count, rng, deviations)
+    samples = Samples(table_of(frame, strata, drawn))
+    samples.write(project.samples_file)
+    return Outcome((project.samples_file,), figures_of(frame, strata, drawn, given))
+
+
+def draw_frame(
+    frame: Frame,
+    strata: Strata,
+    given: SamplesSettings,
+    count: int,
+    rng: np.random.Generator,
+    deviations: Mapping[str, float] | None = None,
+) -> Drawn:
+    """Draw and split a frame as the settings say.
+
+    Raises
+    ------
+    SampleError
+        If a split or a stratum stays empty, or a named scene does not exist.
+    """
     if given.split == "scenes":
-        by_scene = split_scenes(set(frame["scene_id"]), given.test_scenes, given.validation_scenes)
-        splits = [by_scene[scene] for scene in frame["scene_id"]]
-        frame = frame.assign(split=splits)[keep_apart(list(frame["cell_id"]), splits)].reset_index(drop=True)
-        # Drawing within each split keeps a small test scene from being missed by chance.
-        drawn = _draw(frame, frame["stratum"] + "/" + frame["split"], given, count, rng)
+        by_scene = split_scenes(frame.scene_ids, given.test_scenes, given.validation_scenes)
+        drawn = draw_by_scenes(frame, strata, by_scene, given, count, rng, deviations)
     else:
-        drawn = _draw(frame, frame["stratum"], given, count, rng)
-        blocks = [
-            block_of(cells, given.block_size, column, row)
-            for column, row in zip(drawn["column"], drawn["row"], strict=True)
-        ]
-        by_block = split_blocks(Counter(blocks), given.test_share, given.validation_share, rng)
-        drawn = drawn.assign(split=[by_block[block] for block in blocks])
-    _check_splits(drawn)
-    names = [f"{cell}_{scene}" for cell, scene in zip(drawn["cell_id"], drawn["scene_id"], strict=True)]
-    return drawn.assign(sample_id=names)[list(COLUMNS)]
-
-
-def _draw(
-    frame: geopandas.GeoDataFrame, strata: pd.Series, given: SamplesSettings, count: int, rng: np.random.Generator
-) -> geopandas.GeoDataFrame:
-    sizes = dict(sorted(Counter(strata).items()))
-    shares = allocate(sizes, count, given.minimum_per_stratum)
-    points: NDArray[np.float64] = frame[["column", "row"]].to_numpy(np.float64)
-    chosen: list[NDArray[np.intp]] = []
-    weight = np.zeros(len(frame))
-    for name, size in sizes.items():
-        if shares[name] == 0:
-            continue
-        members = np.flatnonzero(strata.to_numpy() == name)
-        weight[members] = size / shares[name]
-        chosen.append(members[draw(points[members], equal(size, shares[name]), rng)])
-    places = np.sort(np.concatenate(chosen))
-    return frame.assign(weight=weight).iloc[places].reset_index(drop=True)
-
-
-def _check_splits(drawn: geopandas.GeoDataFrame) -> None:
-    found = set(drawn["split"])
-    for split in SPLITS:
-        if split not in found:
+        drawn = draw_by_blocks(frame, strata, given, count, rng, deviations)
+    numbers = np.bincount(drawn.split, minlength=len(SPLITS))
+    for split, number in zip(SPLITS, numbers, strict=True):
+        if not number:
             raise SampleError(
-                f"no sample was drawn for the {split} split ({len(drawn)} samples in all)",
-                "raise samples.count or samples.minimum_per_stratum, or name other scenes",
+                f"no sample was drawn for the {split} split ({len(drawn.pairs)} samples in all)",
+                "raise samples.count, set a smaller samples.buffer or samples.block_size, or name other scenes",
             )
+    return drawn
+
+
+def table_of(frame: Frame, strata: Strata, drawn: Drawn) -> geopandas.GeoDataFrame:
+    """Return the drawn pairs as a table with the columns ``COLUMNS``, ordered by scene and cell."""
+    pairs = drawn.pairs
+    table = frame.table(pairs).assign(
+        zone=[strata.zones[index] for index in strata.zone[pairs]],
+        urban=strata.urban[pairs],
+        stratum=[strata.names[index] for index in strata.stratum[pairs]],
+        split=[SPLITS[index] for index in drawn.split],
+        probability=drawn.probability,
+        weight=1 / drawn.probability,
+    )
+    names = [f"{cell}_{scene}" for cell, scene in zip(table["cell_id"], table["scene_id"], strict=True)]
+    return table.assign(sample_id=names).sort_values(["scene_id", "cell_id"], ignore_index=True)[list(COLUMNS)]
+
+
+def figures_of(frame: Frame, strata: Strata, drawn: Drawn, given: SamplesSettings) -> dict[str, Any]:
+    """Return the figures of a draw: counts, distances in metres, and the spread beside a random draw without place.
+
+    ``imbalance`` is the measure of Stevens and Olsen (:mod:`bocage.samples.balance`): smaller is better.
+    """
+    pairs, size = drawn.pairs, frame.cells.size
+    tests = drawn.split == SPLITS.index("test")
+    numbers = np.bincount(drawn.split, minlength=len(SPLITS)).tolist()
+    outside = [index for index, zone in enumerate(strata.zones) if zone == OUTSIDE]
+    return {
+        "samples": len(pairs),
+        "frame": len(frame),
+        "cells": len(np.unique(frame.ground[pairs])),
+        "frame_cells": int(frame.ground.max()) + 1,
+        "frame_outside_zones": int(np.isin(strata.zone, outside).sum()),
+        "scenes": len(np.unique(frame.scene[pairs])),
+        "per_split": dict(zip(SPLITS, numbers, strict=True)),
+        "per_stratum": _per_stratum(strata, pairs),
+        "per_stratum_and_split": {
+            split: _per_stratum(strata, pairs[drawn.split == code]) for code, split in enumerate(SPLITS)
+        },
+        "frame_per_stratum": strata.sizes,
+        "nearest_to_test": round(
+            float(gaps(frame.places[pairs[~tests]], frame.places[pairs[tests]]).min(initial=np.inf)) * size, 3
+        ),
+        "imbalance": {
+            "all": _imbalance(frame, strata, pairs, given.seed),
+            "test": _imbalance(frame, strata, pairs[tests], given.seed),
+        },
+    }
+
+
+def _imbalance(frame: Frame, strata: Strata, pairs: NDArray[np.intp], seed: int) -> dict[str, float]:
+    is_drawn = np.zeros(len(frame), np.bool_)
+    is_drawn[pairs] = True
+    # A generator of its own: reporting must not change what is drawn.
+    rival = simple_random(strata.stratum, is_drawn, np.random.default_rng(seed))
+    return {
+        "drawn": round(imbalance(frame, strata.stratum, is_drawn), 4),
+        "simple_random": round(imbalance(frame, strata.stratum, rival), 4),
+    }
+
+
+def _per_stratum(strata: Strata, pairs: NDArray[np.intp]) -> dict[str, int]:
+    numbers = np.bincount(strata.stratum[pairs], minlength=len(strata.names)).tolist()
+    return {name: number for name, number in zip(strata.names, numbers, strict=True) if number}
 
 
 def _one_path(project: Project, pattern: str | None) -> Path | None:
@@ -195,19 +244,7 @@ def _one_path(project: Project, pattern: str | None) -> Path | None:
     paths: Sequence[Path] = project.paths(pattern)
     if len(paths) != 1:
         raise SampleError(
-            f"{pattern!r} names {len(paths)} files, one is needed", "mend samples.zones or samples.urban in bocage.toml"
+            f"{pattern!r} names {len(paths)} files, one is needed",
+            "mend samples.zones, samples.urban or samples.deviations in bocage.toml",
         )
     return paths[0]
-
-
-def _figures(samples: Samples, frame: geopandas.GeoDataFrame) -> dict[str, Any]:
-    table = samples.table
-    return {
-        "samples": len(table),
-        "frame": len(frame),
-        "cells": int(table["cell_id"].nunique()),
-        "scenes": int(table["scene_id"].nunique()),
-        "per_split": {split: int((table["split"] == split).sum()) for split in SPLITS},
-        "per_stratum": {str(name): int(number) for name, number in sorted(Counter(table["stratum"]).items())},
-        "frame_per_stratum": {str(name): int(number) for name, number in sorted(Counter(frame["stratum"]).items())},
-    }

@@ -1,4 +1,8 @@
-"""Which samples train, which validate and which test, so that the same ground never lies in two splits."""
+"""Which samples train, which validate and which test, so that the same ground never lies in two splits.
+
+By blocks: the test is drawn first, then the validation, then what trains (:mod:`bocage.samples.design`). By scenes: the
+settings name them.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +10,59 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bocage.errors import SampleError
+from bocage.samples.allocation import share_out
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
+Ints = NDArray[np.int64]
 
-def split_blocks(
-    sizes: Mapping[str, int], test_share: float, validation_share: float, rng: np.random.Generator
-) -> dict[str, Split]:
-    """Assign whole blocks of ground to splits, the test first, then the validation.
 
-    Blocks are taken in random order as long as each brings the split nearer to its share of the samples. A split that
-    is asked for gets at least one block.
+def split_counts(shares: Mapping[str, int], test_share: float, validation_share: float) -> dict[Split, dict[str, int]]:
+    """Return how many samples of each stratum test, validate and train.
+
+    Test and validation have their share of all samples, spread over the strata in proportion to their samples. A
+    stratum that can spare it has one in each; one with a single sample trains, unless the others cannot fill a split.
 
     Parameters
     ----------
-    sizes
-        Number of samples by block.
+    shares
+        Number of samples by stratum, above 0.
+    test_share, validation_share
+        0 to 1; a split that is asked for gets at least one sample.
 
     Raises
     ------
     SampleError
-        If there are fewer blocks than splits, or the shares leave nothing to train with.
+        If the shares leave nothing to train with, or there are fewer samples than splits.
     """
-    asked = [(name, share) for name, share in (("test", test_share), ("validation", validation_share)) if share > 0]
     if test_share + validation_share >= 1:
         raise SampleError(
             f"test_share {test_share} and validation_share {validation_share} leave nothing to train with",
             "let the two sum to less than 1",
         )
-    if len(sizes) <= len(asked):
+    total = sum(shares.values())
+    left = dict(shares)
+    result: dict[Split, dict[str, int]] = {}
+    asked: tuple[tuple[Split, float], ...] = (("test", test_share), ("validation", validation_share))
+    wanted = [(split, max(1, round(share * total))) for split, share in asked if share > 0]
+    if sum(count for _, count in wanted) >= total:
         raise SampleError(
-            f"the samples lie in {len(sizes)} block{'s' if len(sizes) != 1 else ''}, and {len(asked) + 1} splits are "
-            "wanted: the same ground would lie in two splits",
-            "set a smaller samples.block_size, or a larger area",
+            f"{total} samples are too few for {len(wanted) + 1} splits", "draw more samples (samples.count)"
         )
-    total = sum(sizes.values())
-    # Sorted first: the result must not depend on the order in which the frame was built.
-    names = sorted(sizes)
-    order = [names[place] for place in rng.permutation(len(names))]
-    result: dict[str, Split] = {}
-    for later, (name, share) in zip(range(len(asked) - 1, -1, -1), asked, strict=True):
-        free = [block for block in order if block not in result]
-        taken = _take(free, sizes, share * total, most=len(free) - later - 1)
-        result |= {block: _split(name) for block in taken}
-    return {block: result.get(block, "train") for block in names}
+    for split, count in wanted:
+        room = {name: max(number - 1, 0) for name, number in left.items()}
+        if sum(room.values()) < count:
+            room = dict(left)
+        low = {name: min(1, most) for name, most in room.items()}
+        if sum(low.values()) > count:
+            low = dict.fromkeys(left, 0)
+        result[split] = share_out(left, low, room, count)
+        left = {name: left[name] - result[split][name] for name in left}
+    return result | {"train": left}
 
 
 def split_scenes(
@@ -92,27 +102,18 @@ def split_scenes(
     return result
 
 
-def keep_apart(cells: Sequence[str], splits: Sequence[Split]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which pairs of cell and split may stay: ground that is in the test is in no other split, and so on.
+def keep_apart(ground: Ints, split: Ints) -> NDArray[np.bool_]:
+    """Return which pairs of cell and scene may stay: ground that is in the test is in no other split, and so on.
 
     Where scenes of different splits overlap, the test keeps the cell before the validation, and both before training.
+
+    Parameters
+    ----------
+    ground
+        (n,) number of the cell, from 0.
+    split
+        (n,) index into ``SPLITS``, which are ordered from the weakest claim to the strongest.
     """
-    rank = {"test": 2, "validation": 1, "train": 0}
-    highest: dict[str, int] = {}
-    for cell, split in zip(cells, splits, strict=True):
-        highest[cell] = max(highest.get(cell, 0), rank[split])
-    return np.array([rank[split] == highest[cell] for cell, split in zip(cells, splits, strict=True)], np.bool_)
-
-
-def _take(free: Sequence[str], sizes: Mapping[str, int], target: float, most: int) -> list[str]:
-    taken: list[str] = []
-    filled = 0
-    for block in free:
-        if len(taken) < most and abs(filled + sizes[block] - target) < abs(filled - target):
-            taken.append(block)
-            filled += sizes[block]
-    return taken or [min(free, key=lambda block: (sizes[block], free.index(block)))]
-
-
-def _split(name: str) -> Split:
-    return "test" if name == "test" else "validation"
+    highest = np.zeros(int(ground.max(initial=-1)) + 1, np.int64)
+    np.maximum.at(highest, ground, split)
+    return np.asarray(split == highest[ground])

@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas
 import numpy as np
-import pandas as pd
-import pyogrio.errors
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
-from rasterio.warp import transform as transform_points
 
-from bocage.errors import SampleError
-from bocage.grid import Grid
+from bocage.samples.frame import Frame
+from bocage.samples.zones import read_codes
 
 EVERYWHERE = "all"
 OUTSIDE = "outside"
 URBAN_SHARE = 0.5
-# Points per cell edge at which a code layer is looked up: zones and towns are far larger than a cell.
-_LOOKS = 8
-_RASTERS = {".tif", ".tiff", ".vrt", ".img"}
 
 
-def add_strata(
-    frame: geopandas.GeoDataFrame, grid: Grid, *, zones: Path | None = None, urban: Path | None = None
-) -> geopandas.GeoDataFrame:
-    """Return the frame with the columns zone, urban and stratum.
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """The stratum of each pair of a frame; none of them is empty.
+
+    Attributes
+    ----------
+    names
+        ``zone/sensor/urban`` or ``zone/sensor/rural``, in alphabetical order.
+    zones
+        Names of the zones, in alphabetical order.
+    stratum, zone
+        (n,) index into ``names`` and ``zones``.
+    urban
+        (n,) whether the cell is urban.
+    """
+
+    names: tuple[str, ...]
+    zones: tuple[str, ...]
+    stratum: NDArray[np.int64]
+    zone: NDArray[np.int64]
+    urban: NDArray[np.bool_]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of pairs by stratum, in the order of ``names``."""
+        return dict(zip(self.names, np.bincount(self.stratum, minlength=len(self.names)).tolist(), strict=True))
+
+    def divide(self, pairs: NDArray[np.intp], part: NDArray[np.int64], parts: Sequence[str]) -> Strata:
+        """Return the strata of some pairs, each divided by a second feature: ``zone/sensor/rural/part``.
+
+        Parameters
+        ----------
+        part
+            (pairs,) index into ``parts``.
+        """
+        names, stratum = _occupied(
+            self.stratum[pairs] * len(parts) + part, [f"{name}/{one}" for name in self.names for one in parts]
+        )
+        return Strata(names, self.zones, stratum, self.zone[pairs], self.urban[pairs])
+
+
+def stratify(frame: Frame, *, zones: Path | None = None, urban: Path | None = None) -> Strata:
+    """Return the stratum of each pair.
 
     A layer is a raster of codes, or polygons with a column "code". A cell has the zone of most of its ground ("all"
     without a layer, "outside" beyond it) and is urban if codes other than 0 cover half of it or more.
@@ -35,72 +67,38 @@ def add_strata(
     Raises
     ------
     SampleError
-        If a layer is missing, cannot be read, or its polygons have no column "code".
+        If a layer cannot be used: see :func:`bocage.samples.zones.read_codes`.
     """
-    cells = frame.drop_duplicates("cell_id")
-    names = list(cells["cell_id"])
-    zone = dict.fromkeys(names, EVERYWHERE)
-    town = dict.fromkeys(names, False)
+    grid, size = frame.cells.grid, frame.cells.size
+    places = frame.places[frame.distinct()]
+    zone_names: tuple[str, ...] = (EVERYWHERE,)
+    zone = np.zeros(len(places), np.int64)
+    town = np.zeros(len(places), np.bool_)
     if zones is not None:
-        zone = dict(zip(names, map(_most, _codes(cells, grid, zones)), strict=True))
+        codes = read_codes(zones, grid, size, places)
+        # Index -1, where the layer says nothing, is the last name.
+        zone_names, zone = _occupied(codes.most % (len(codes.names) + 1), (*codes.names, OUTSIDE))
     if urban is not None:
-        town = dict(zip(names, map(_is_urban, _codes(cells, grid, urban)), strict=True))
-    result = frame.copy()
-    result["zone"] = [zone[name] for name in frame["cell_id"]]
-    result["urban"] = np.array([town[name] for name in frame["cell_id"]], np.bool_)
-    where = np.where(result["urban"], "urban", "rural")
-    result["stratum"] = [
-        f"{name}/{sensor}/{place}" for name, sensor, place in zip(result["zone"], result["sensor"], where, strict=True)
-    ]
-    return result
+        town = read_codes(urban, grid, size, places).occupied >= URBAN_SHARE
+    sensor_names, sensor = _index(frame.sensors)
+    zone_of_pair, town_of_pair = zone[frame.ground], town[frame.ground]
+    combined = (zone_of_pair * len(sensor_names) + sensor[frame.scene]) * 2 + town_of_pair
+    names, stratum = _occupied(
+        combined,
+        [f"{zone}/{sensor}/{place}" for zone in zone_names for sensor in sensor_names for place in ("rural", "urban")],
+    )
+    return Strata(names, zone_names, stratum, zone_of_pair, town_of_pair)
 
 
-def _most(codes: list[str | None]) -> str:
-    known = sorted(code for code in codes if code is not None)
-    return max(known, key=known.count) if known else OUTSIDE
+def _occupied(codes: NDArray[np.int64], names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the names that occur, in alphabetical order, and the number of each code among them."""
+    found, number = np.unique(codes, return_inverse=True)
+    occurring = [names[code] for code in found.tolist()]
+    ordered, rank = _index(occurring)
+    return ordered, rank[number]
 
 
-def _is_urban(codes: list[str | None]) -> bool:
-    return sum(code not in (None, "0") for code in codes) >= URBAN_SHARE * len(codes)
-
-
-def _codes(cells: geopandas.GeoDataFrame, grid: Grid, path: Path) -> list[list[str | None]]:
-    """Return for each cell the codes at a square of points in it; None where the layer says nothing."""
-    if not path.is_file():
-        raise SampleError(f"{path} is not there", "mend samples.zones or samples.urban in bocage.toml")
-    bounds = cells.geometry.bounds.to_numpy()
-    steps = (np.arange(_LOOKS) + 0.5) / _LOOKS
-    x = bounds[:, 0:1] + (bounds[:, 2:3] - bounds[:, 0:1]) * np.tile(steps, _LOOKS)
-    y = bounds[:, 1:2] + (bounds[:, 3:4] - bounds[:, 1:2]) * np.repeat(steps, _LOOKS)
-    look = _raster_codes if path.suffix.lower() in _RASTERS else _polygon_codes
-    found = look(path, grid, x.ravel(), y.ravel())
-    return [found[start : start + _LOOKS**2] for start in range(0, len(found), _LOOKS**2)]
-
-
-def _raster_codes(path: Path, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[str | None]:
-    try:
-        with rasterio.open(path) as file:
-            if file.crs is None:
-                raise SampleError(f"{path} has no coordinate reference system", "assign one with gdal_edit -a_srs")
-            places = zip(*transform_points(grid.crs, file.crs, x, y), strict=True)
-            found = np.ma.stack(list(file.sample(places, 1, masked=True)))[:, 0]
-            masks = np.ma.getmaskarray(found)
-            return [None if masked else f"{code:g}" for code, masked in zip(found.data, masks, strict=True)]
-    except RasterioError as error:
-        raise SampleError(f"{path} cannot be read: {error}", "copy or download the file again") from error
-
-
-def _polygon_codes(path: Path, grid: Grid, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[str | None]:
-    try:
-        zones = geopandas.read_file(path, engine="pyogrio")
-    except (pyogrio.errors.DataSourceError, OSError) as error:
-        raise SampleError(f"{path} cannot be read: {error}", "save the zones as a GeoPackage") from error
-    if "code" not in zones.columns or zones.crs is None:
-        raise SampleError(
-            f"{path} lacks a column 'code' or a coordinate reference system", "name the zone of each polygon in 'code'"
-        )
-    points = geopandas.GeoDataFrame(geometry=geopandas.points_from_xy(x, y), crs=grid.crs)
-    joined = geopandas.sjoin(points, zones.to_crs(grid.crs)[["code", "geometry"]], how="left", predicate="intersects")
-    # A point on a shared border has two codes: the first one counts.
-    codes = joined[~joined.index.duplicated()]["code"]
-    return [None if pd.isna(code) else str(code) for code in codes]
+def _index(values: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    names = sorted(set(values))
+    number = {name: index for index, name in enumerate(names)}
+    return tuple(names), np.array([number[value] for value in values], np.int64)

@@ -13,6 +13,7 @@ from bocage.progress import bar
 from bocage.project import Project
 from bocage.scenes.catalogue import Catalogue
 from bocage.scenes.deliveries.delivery import Delivery
+from bocage.scenes.deliveries.identity import checksum, state_digest
 from bocage.scenes.recognition import Rules, recognise_delivery
 from bocage.scenes.register import Record, Register
 from bocage.scenes.scene import Scene
@@ -30,8 +31,8 @@ class Check:
     id
         The scene.
     state
-        ``whole``; ``changed`` where its files are whole but not those that were catalogued; ``damaged`` where one is
-        truncated or a block cannot be decoded; ``missing`` where they are not found any more.
+        ``whole``; ``changed`` where its files are whole but not, or perhaps not, those that were catalogued;
+        ``damaged`` where one is truncated or a block cannot be decoded; ``missing`` where they are not found any more.
     reason
         In words; empty where the scene is whole.
     mend
@@ -102,9 +103,14 @@ def _check(project: Project, scene: Scene, record: Record, delivery: Delivery) -
     if again.size != scene.size:
         reason = f"{scene.href} had {scene.size} bytes when it was catalogued and has {again.size}"
         return Check(scene.id, "changed", reason, "run: bocage scenes add")
-    if again.digest != scene.digest:
+    same = not record.checksum or record.checksum == checksum(delivery)
+    if again.digest != scene.digest or not same:
         return Check(
             scene.id, "changed", f"{scene.href} or its metadata hold other bytes than those that were catalogued",
             "run: bocage scenes add",
         )  # fmt: skip
+    # Without a checksum of every byte, files that were written again may hold anything.
+    if not record.checksum and state_digest(delivery) != record.state:
+        reason = f"{scene.href}, its metadata or a file beside it was written or moved after it was catalogued"
+        return Check(scene.id, "changed", reason, "run: bocage scenes add")
     return Check(scene.id, "whole")

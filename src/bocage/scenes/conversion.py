@@ -26,6 +26,7 @@ from bocage.grid import Grid
 from bocage.scenes.bands import BANDS, band_indexes
 from bocage.scenes.deliveries.assembly import open_image
 from bocage.scenes.deliveries.locations import split_member
+from bocage.scenes.dialects.stac import SATURATION
 from bocage.scenes.footprint import project_outline
 from bocage.scenes.item import to_item
 from bocage.scenes.scene import Scene
@@ -58,7 +59,9 @@ def convert(scene: Scene, grid: Grid, folder: Path, form: Form = "numbers") -> P
         ``numbers``: all bands with the digital numbers as they were delivered. ``reflectance``: red, green, blue and,
         where there is one, nir at the top of the atmosphere, uint16 with ``SCALE`` and ``OFFSET``, 0 where nothing was
         seen. ``bytes``: the same bands stretched to 1 to 255 as a model sees them, 0 where nothing was seen or under
-        clouds; such a file cannot be catalogued and stretched once more.
+        clouds; such a file cannot be catalogued and stretched once more. Where the settings hide saturated pixels, the
+        last two forms hold 0 there too; the first keeps them, and its Item says from which number on they are
+        saturated.
 
     Raises
     ------
@@ -127,6 +130,8 @@ def _write_plain(scene: Scene, grid: Grid, path: Path, form: Form) -> None:
                     if clouds is not None:
                         place = window_transform(window, scene.transform)
                         valid &= geometry_mask([clouds], valid.shape, place)
+                    if form != "numbers" and scene.mask_saturated and scene.saturation is not None:
+                        valid &= np.less(numbers, scene.saturation).all(axis=0)
                     if form == "numbers":
                         target.write(file.read(list(written), window=window), window=window)
                         if masked:
@@ -212,6 +217,8 @@ def _item(scene: Scene, grid: Grid, target: Path, form: Form) -> dict[str, Any]:
     content["properties"] = {
         name: value for name, value in properties.items() if not name.startswith("bocage:") or name in kept
     }
+    if form == "numbers" and scene.saturation is not None:
+        content["properties"][SATURATION] = scene.saturation
     names = scene.bands if form == "numbers" else tuple(name for name in BANDS if name in scene.bands)
     own = []
     for number, name in enumerate(names, start=1):

@@ -6,8 +6,10 @@ and a scene that joins later counts as if it had been there from the start.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bocage.outcome import Refusal
@@ -15,6 +17,10 @@ from bocage.project import Project
 from bocage.scenes.register import Entry, Register
 from bocage.scenes.rows import SceneRows
 from bocage.scenes.scene import Scene
+
+_log = logging.getLogger("bocage")
+# Scenes that a warning names; the figures name all.
+_NAMED = 10
 
 
 def bring_in_line(
@@ -33,13 +39,14 @@ def bring_in_line(
     changed
         Whether a scene came, changed or goes.
     refused
-        Scenes that cannot be read are added to it; their stretch is their own.
+        Scenes that cannot be read are added to it; their stretch is their own, and the next run tries them again.
 
     Returns
     -------
     dict
         Figures: overlaps, the median difference of overlapping stretched scenes before and after in grey values, on
-        pixels that were not used to find it. Empty where nothing was to be done.
+        pixels that were not used to find it; ``at_bound``, the ids of scenes that would have to change more than they
+        may, which a warning tells too. Empty where nothing was to be done.
     """
     method = project.settings.scenes.harmonise
     wanted = "" if method == "none" else method
@@ -49,6 +56,7 @@ def bring_in_line(
     rows = SceneRows(project.scenes_file, project.grid)
     own: dict[str, Scene] = {}
     figures: dict[str, Any] = {}
+    unread: set[str] = set()
     for scene in rows:
         stretch = register.records[scene.id].own_stretch
         if scene.id in names:
@@ -59,9 +67,14 @@ def bring_in_line(
         from bocage.scenes.harmonising import harmonise  # scipy is slow to import, and few projects harmonise
         from bocage.scenes.reader import open_scene
 
-        done = harmonise(list(own.values()), project.grid, method, open_scene)
+        # Where a scene has no near infrared, its other bands are brought in line all the same.
+        done = harmonise(list(own.values()), project.grid, method, partial(open_scene, allow_missing_nir=True))
         stretches, figures["overlaps"] = done.stretches, done.pairs
         refused += done.refused
+        unread = {refusal.subject for refusal in done.refused}
+        if done.bounded:
+            figures["at_bound"] = list(done.bounded)
+            _warn(done.bounded)
         if done.before is not None and done.after is not None:
             figures |= {"difference_before": done.before.overall, "difference_after": done.after.overall}
     for scene in rows:
@@ -69,7 +82,21 @@ def bring_in_line(
             continue
         before, stretch = register.records[scene.id], stretches[scene.id]
         alone = own[scene.id].stretch
-        record = replace(before, own_stretch=None if stretch == alone else alone, harmonised=wanted)
+        record = replace(
+            before,
+            own_stretch=None if stretch == alone else alone,
+            harmonised="" if scene.id in unread else wanted,
+        )
         if record != before or stretch != scene.stretch:
             register.put(Entry(replace(scene, stretch=stretch), record))
     return figures
+
+
+def _warn(names: Sequence[str]) -> None:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    _log.warning(
+        "harmonising changed %s%s as far as it may; they may still differ from their neighbours: look for haze, "
+        "clouds without a mask or a wrong order of bands",
+        ", ".join(names[:_NAMED]),
+        more,
+    )

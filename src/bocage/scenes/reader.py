@@ -19,12 +19,12 @@ from typing import Protocol, Self, TypeGuard
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
 from bocage.errors import SceneError
 from bocage.grid import Bounds, Grid, Window
 from bocage.scenes.bands import BANDS, band_indexes
 from bocage.scenes.cover import Cover
+from bocage.scenes.deliveries.header import RASTER_ERRORS
 from bocage.scenes.levels import Level, find_level
 from bocage.scenes.recognition import Rules, recognise
 from bocage.scenes.resampling import Placement, read_block
@@ -235,7 +235,7 @@ class RasterReader:
         saturation = self._scene.saturation if self._scene.mask_saturated else None
         try:
             numbers, valid = read_block(self._handle(), self._placement, self._indexes, window, saturation)
-        except RasterioError as error:
+        except RASTER_ERRORS as error:
             raise SceneError(f"{self._scene.href} cannot be read: {error.__cause__ or error}", _REDELIVER) from error
         if self._clouds is not None:
             self._clouds.hide(valid, window)
@@ -244,7 +244,7 @@ class RasterReader:
     def _find_level(self, grid: Grid, *, overviews: bool) -> Level:
         try:
             return find_level(self._scene, grid, self._indexes, overviews=overviews)
-        except RasterioError as error:
+        except RASTER_ERRORS as error:
             raise self._cannot_open(error) from error
 
     def _handle(self) -> rasterio.DatasetReader:
@@ -254,7 +254,7 @@ class RasterReader:
         if handle is None:
             try:
                 handle = self._level.open(self._threads)
-            except RasterioError as error:
+            except RASTER_ERRORS as error:
                 raise self._cannot_open(error) from error
             if handle.shape != self._level.shape:
                 handle.close()
@@ -266,7 +266,7 @@ class RasterReader:
                 self._handles.append(handle)
         return handle
 
-    def _cannot_open(self, error: RasterioError) -> SceneError:
+    def _cannot_open(self, error: Exception) -> SceneError:
         return SceneError(f"{self._scene.href} cannot be opened: {error.__cause__ or error}", _REDELIVER)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,9 @@ import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from shapely.geometry import MultiPolygon, Polygon
 
 from bocage.errors import SceneError
-from bocage.files import digest_json
 from bocage.grid import Grid
 from bocage.scenes.bands import band_indexes, check_bands, common_names
 from bocage.scenes.calibration import Calibration, find_calibration
@@ -25,7 +22,8 @@ from bocage.scenes.clouds import read_clouds
 from bocage.scenes.deliveries.assembly import assemble, open_image
 from bocage.scenes.deliveries.delivery import Delivery
 from bocage.scenes.deliveries.finding import find_deliveries
-from bocage.scenes.deliveries.header import open_plain
+from bocage.scenes.deliveries.header import RASTER_ERRORS, open_plain
+from bocage.scenes.deliveries.identity import content_digest
 from bocage.scenes.deliveries.image import Image, Part
 from bocage.scenes.deliveries.locations import gdal_name
 from bocage.scenes.footprint import outline, polygonal, project_outline, transformer
@@ -36,9 +34,8 @@ from bocage.scenes.stretch import STRETCH_TAG, Method, find_stretch
 from bocage.scenes.structure import check_blocks, check_codestream, check_extent
 from bocage.scenes.survey import Survey, decode, survey
 
-# A raster is identified by its size and by this much of it: its ends and some places between.
-_PIECE = 1 << 16
-_PIECES = 16
+# Metres: drones see a millimetre, and what is coarser than 100 m shows no hedge.
+_FINEST, _COARSEST = 1e-3, 100.0
 _NONE = ProductMetadata("none")
 
 
@@ -143,7 +140,7 @@ def recognise_delivery(delivery: Delivery, grid: Grid, rules: Rules, bands: Sequ
     sizes = _check_parts(delivery, image)
     check_extent(image.shape, np.dtype(image.dtype).itemsize * image.count, sum(sizes), subject)
     with open_image(image) as file:
-        names = _bands(file, metadata, bands, rules.default_bands, subject)
+        names = _bands(_descriptions(image, file), metadata, bands, rules.default_bands, subject)
         indexes = band_indexes(names)
         if rules.stretch != "none" and (metadata.stretched or STRETCH_TAG in _tags(image, file)):
             raise SceneError(
@@ -179,7 +176,7 @@ def recognise_delivery(delivery: Delivery, grid: Grid, rules: Rules, bands: Sequ
         off_nadir=metadata.off_nadir,
         view_azimuth=metadata.view_azimuth,
         cloud_cover=metadata.cloud_cover,
-        digest=_digest(delivery, sizes),
+        digest=content_digest(delivery),
         size=sum(sizes),
         clouds=_clouds(clouds, image, grid, subject),
         calibration=calibration,
@@ -233,21 +230,8 @@ def _open_part(part: Part) -> Iterator[rasterio.DatasetReader]:
     try:
         with open_plain(gdal_name(part.href)) as file:
             yield file
-    except RasterioError as error:
+    except RASTER_ERRORS as error:
         raise SceneError(f"{part.href} is damaged: {error.__cause__ or error}", "deliver the file again") from error
-
-
-def _digest(delivery: Delivery, sizes: Sequence[int]) -> str:
-    """Return what identifies the content: sizes and samples of the rasters, and the metadata as they are."""
-    found: list[object] = []
-    for record, size in zip(delivery.parts, sizes, strict=True):
-        places = sorted({0, max(0, size - _PIECE), *(size * index // _PIECES for index in range(_PIECES))})
-        content = hashlib.sha256()
-        for place in places:
-            content.update(delivery.files.read_range(record.name, place, _PIECE))
-        found.append([size, content.hexdigest()])
-    found += [hashlib.sha256(delivery.files.read(name)).hexdigest() for name in (*delivery.documents, *delivery.masks)]
-    return digest_json(found)
 
 
 def _tags(image: Image, file: rasterio.DatasetReader) -> dict[str, str]:
@@ -271,16 +255,24 @@ def _factors(image: Image) -> tuple[int, ...]:
     return tuple(sorted(found or ()))
 
 
+def _descriptions(image: Image, file: rasterio.DatasetReader) -> tuple[str | None, ...]:
+    """Return what the file says of its bands; a virtual raster over it does not hand that on."""
+    if len(image.parts) != 1 or image.described:
+        return tuple(file.descriptions)
+    with _open_part(image.parts[0]) as own:
+        return tuple(own.descriptions) if own.count == file.count else tuple(file.descriptions)
+
+
 def _bands(
-    file: rasterio.DatasetReader,
+    descriptions: Sequence[str | None],
     metadata: ProductMetadata,
     stated: Sequence[str] | None,
     default: Sequence[str] | None,
     subject: str,
 ) -> tuple[str, ...]:
-    own = tuple(record.name for record in metadata.bands) or common_names(file.descriptions)
+    own = tuple(record.name for record in metadata.bands) or common_names(descriptions)
     if stated is not None:
-        names = check_bands(stated, file.count, subject)
+        names = check_bands(stated, len(descriptions), subject)
         if own is not None and own != names:
             raise SceneError(
                 f"{subject} itself names its bands {', '.join(own)}, not {', '.join(names)}",
@@ -290,10 +282,10 @@ def _bands(
     names_or_none = own or default
     if names_or_none is None:
         raise SceneError(
-            f"{subject}: band order unknown; nothing names its {file.count} bands red, green, blue or nir",
+            f"{subject}: band order unknown; nothing names its {len(descriptions)} bands red, green, blue or nir",
             "set scenes.bands (or --bands red,green,blue,nir), or name them in a STAC Item beside the file",
         )
-    return check_bands(names_or_none, file.count, subject)
+    return check_bands(names_or_none, len(descriptions), subject)
 
 
 def _calibration(metadata: ProductMetadata, names: Sequence[str], subject: str) -> Calibration | None:
@@ -331,4 +323,9 @@ def _ground_sample(image: Image, grid: Grid, subject: str) -> float:
         raise SceneError(
             f"{subject} lies outside the domain of {grid.crs}", "leave the scene out or choose another grid.crs"
         )
-    return float(np.round(math.sqrt(area), 9))
+    size = math.sqrt(area)
+    if not _FINEST <= size <= _COARSEST:
+        raise SceneError(
+            f"{subject} has pixels of {size:g} m, which cannot be true", "correct the georeference of the file"
+        )
+    return float(np.round(size, 9))

@@ -47,6 +47,8 @@ class Record:
         The band names that a person stated for it, or None.
     decoded
         Whether every pixel was decoded when it was recognised.
+    checksum
+        Digest of every byte of its files, taken where every pixel was decoded; else empty.
     own_stretch
         The stretch of the scene alone, where harmonising has changed it; else None.
     harmonised
@@ -60,6 +62,7 @@ class Record:
     added: bool
     stated: tuple[str, ...] | None = None
     decoded: bool = False
+    checksum: str = ""
     own_stretch: Stretch | None = None
     harmonised: str = ""
 

@@ -1,7 +1,9 @@
 """The scenes of a catalogue file, made when they are asked for.
 
 Of 40 000 rows only the ids, the bounds and two texts are held in memory. A footprint is parsed with its scene, and the
-outlines of clouds, which may be large, are read from the file a group of rows at a time.
+outlines of clouds, which may be large, are read from the file a group of rows at a time. Groups hold neighbours, and
+ids say nothing of a place: who goes through all scenes gets the outlines of many at a time, each group read once for
+them.
 """
 
 from __future__ import annotations
@@ -9,8 +11,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, batched, groupby
 from pathlib import Path
 from typing import Any, overload
 
@@ -27,6 +29,8 @@ CLOUDS = "bocage:clouds"
 _COLUMNS = ("id", "bocage:grid", "bocage:bounds", "bocage:footprint", "bocage:scene")
 _KEPT_SCENES = 1024
 _KEPT_GROUPS = 16
+# Scenes whose outlines of clouds are read together when all are gone through: 32 MB of them.
+_TOGETHER = 4096
 
 
 class SceneRows(Sequence[Scene]):
@@ -89,12 +93,20 @@ class SceneRows(Sequence[Scene]):
             if known is not None:
                 self._scenes.move_to_end(place)
                 return known
-        made = self._scene(place)
+        made = self._scene(place, self._cloud_text(self._order[place]))
         with self._lock:
             self._scenes[place] = made
             if len(self._scenes) > _KEPT_SCENES:
                 self._scenes.popitem(last=False)
         return made
+
+    def __iter__(self) -> Iterator[Scene]:
+        for places in batched(range(len(self)), _TOGETHER):
+            texts = self._cloud_texts([self._order[place] for place in places])
+            for place in places:
+                with self._lock:
+                    known = self._scenes.get(place)
+                yield known if known is not None else self._scene(place, texts.get(self._order[place]))
 
     def footprint(self, place: int) -> Area:
         """Return the footprint of a scene; the rest of it is not read.
@@ -116,10 +128,9 @@ class SceneRows(Sequence[Scene]):
                 f"{self._path} is damaged at {self.ids[place]}: {error}", "remove it and run the stage scenes again"
             ) from error
 
-    def _scene(self, place: int) -> Scene:
-        row, text = self._order[place], self._cloud_text(self._order[place])
-        clouds = self._outline(text, place) if text else None
-        content = self._texts[row].as_py()
+    def _scene(self, place: int, cloud_text: str | None) -> Scene:
+        clouds = self._outline(cloud_text, place) if cloud_text else None
+        content = self._texts[self._order[place]].as_py()
         return scene_of_text(self.ids[place], content, self.footprint(place), clouds, self._path.parent)
 
     def _cloud_text(self, row: int) -> str | None:
@@ -128,12 +139,26 @@ class SceneRows(Sequence[Scene]):
         group = bisect_right(self._groups, row) - 1
         with self._lock:
             if group not in self._clouds:
-                self._clouds[group] = self._file.read_row_group(group, columns=[CLOUDS])[CLOUDS]
+                self._clouds[group] = self._read_clouds(group)
                 if len(self._clouds) > _KEPT_GROUPS:
                     self._clouds.popitem(last=False)
             self._clouds.move_to_end(group)
             text: str | None = self._clouds[group][row - self._groups[group]].as_py()
         return text
+
+    def _cloud_texts(self, rows: Sequence[int]) -> dict[int, str]:
+        """Return the outlines of clouds by row, of the rows that have one."""
+        found: dict[int, str] = {}
+        if not self._cloudy:
+            return found
+        for group, own in groupby(sorted(rows), key=lambda row: bisect_right(self._groups, row) - 1):
+            with self._lock:
+                column = self._read_clouds(group)
+            found |= {row: text for row in own if (text := column[row - self._groups[group]].as_py())}
+        return found
+
+    def _read_clouds(self, group: int) -> Any:
+        return self._file.read_row_group(group, columns=[CLOUDS])[CLOUDS]
 
 
 def _one(column: Any) -> Any:

@@ -136,12 +136,14 @@ class Scene:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides what a reader returns: files, bands, stretch and masks."""
+        """SHA-256 of all that decides what a reader returns: files, place, bands, stretch and masks."""
         return digest_json(
             [
                 self.digest,
                 self.bands,
                 self.crs,
+                self.shape,
+                tuple(self.transform)[:6],
                 self.nodata,
                 self.stretch,
                 None if self.clouds is None else self.clouds.wkb_hex,

@@ -2,6 +2,9 @@
 
 Where the raster has overviews, the smallest that still shows enough is read: adding a scene then costs what reading its
 headers costs. A raster without overviews is read whole.
+
+What hides pixels is often known to Bocage alone (the fill value of a maker, a mask), so that an overview mixes hidden
+pixels into their neighbours. Values near unseen pixels of an overview are therefore left out of the sample.
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ _CELLS = 512
 _OVERVIEW = 1024
 # About this many pixels decide the stretch.
 _SAMPLES = 1_000_000
+# A value of an overview counts if this many pixels of it on every side were seen. An average mixes one pixel; at a
+# reduced resolution of JPEG 2000 the longer wavelet spreads a value over four on each side of an edge, of which those
+# beyond the edge look as if they were seen.
+_REACH = 8
 # Pixels decoded at a time.
 _STRIP = 4_000_000
 
@@ -37,8 +44,8 @@ class Survey:
     step
         Edge of a cell in pixels.
     samples
-        (bands, pixels) digital numbers of a regular sample of the valid pixels outside clouds: red, green, blue and,
-        where there is one, nir.
+        (bands, pixels) digital numbers of a regular sample of the valid pixels outside clouds, or under them where no
+        other is found: red, green, blue and, where there is one, nir. No pixel that was not seen is mixed into them.
     valid_share
         Share of the pixels that are valid, 0 to 1.
     thumbnail
@@ -148,10 +155,11 @@ def survey(
     samples: list[NDArray[np.generic]] = []
     shown: list[NDArray[np.generic]] = []
     seen: list[NDArray[np.bool_]] = []
-    count = saturated = 0
+    count = clear = saturated = 0
     for window in _strips(file, step, factor):
-        numbers, valid = _read(file, indexes, window, factor)
+        numbers, valid, pure = _read(file, indexes, window, factor)
         count += int(valid.sum())
+        clear += int(pure.sum())
         if saturation is not None:
             saturated += int((np.greater_equal(numbers, saturation).any(axis=0) & valid).sum())
         first = window.row_off // factor
@@ -160,16 +168,22 @@ def survey(
         shown.append(numbers[:, ::step, ::step])
         seen.append(valid[::step, ::step])
         offset = -first % stride
-        picked = valid[offset::stride, ::stride]
+        picked = pure[offset::stride, ::stride]
         if clouds is not None and picked.any():
             grid = file.transform @ Affine.scale(factor) @ Affine.translation(0, first + offset)
             picked &= geometry_mask([clouds], picked.shape, grid @ Affine.scale(stride))
         samples.append(numbers[:, offset::stride, ::stride][:, picked])
+    if count and not clear:
+        # What was seen is too narrow for the overview to show a value of its own.
+        return survey(file, indexes, clouds, saturation=saturation)
     found = np.concatenate(samples, axis=1)
+    if count and found.shape[1] == 0 and clouds is not None:
+        # All that was picked lies under clouds, which are then better than nothing.
+        return survey(file, indexes, saturation=saturation, factors=factors)
     if count and found.shape[1] == 0:
         # So few pixels are valid that the sample missed all: take them whole, they are few.
         pieces = [_read(file, indexes, window, factor) for window in _strips(file, step, factor)]
-        found = np.concatenate([numbers[:, valid] for numbers, valid in pieces], axis=1)
+        found = np.concatenate([numbers[:, pure] for numbers, _, pure in pieces], axis=1)
     share = saturated / count if saturation is not None and count else None
     return Survey(
         cells,
@@ -201,10 +215,26 @@ def _factor(edge: int, factors: Sequence[int]) -> int:
 
 def _read(
     file: rasterio.DatasetReader, indexes: Sequence[int], window: PixelWindow, factor: int
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    shape = (len(indexes), -(-window.height // factor), -(-window.width // factor))
-    numbers: NDArray[np.generic] = file.read(list(indexes), window=window, out_shape=shape)
-    return numbers, valid_pixels(file, numbers, window, indexes)
+) -> tuple[NDArray[np.generic], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the numbers of a strip, where they are valid, and where nothing unseen is mixed into them."""
+    reach = 0 if factor == 1 else _REACH
+    first = max(0, window.row_off - reach * factor)
+    last = min(file.height, window.row_off + window.height + reach * factor)
+    wide = PixelWindow(0, first, window.width, last - first)
+    shape = (len(indexes), -(-wide.height // factor), -(-wide.width // factor))
+    numbers: NDArray[np.generic] = file.read(list(indexes), window=wide, out_shape=shape)
+    valid = valid_pixels(file, numbers, wide, indexes)
+    top = (window.row_off - first) // factor
+    own = slice(top, top - (-window.height // factor))
+    return numbers[:, own], valid[own], (_shrunk(valid, reach)[own] if reach else valid[own])
+
+
+def _shrunk(valid: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return where all pixels of the square around a pixel are valid; what lies outside the raster does not count."""
+    import cv2  # slow to import
+
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
+    return cv2.erode(valid.astype(np.uint8), kernel).astype(np.bool_)
 
 
 def _strips(file: rasterio.DatasetReader, step: int, factor: int) -> Iterator[PixelWindow]:

@@ -1,7 +1,8 @@
 """The families of sensors that the simulation flies, with the radiometry of their delivered numbers.
 
-Gains are of the order that real deliveries state. Where the table of sensors has no solar irradiance, because it stands
-in the product's own metadata, the simulation has its own value and writes it there.
+Gains are of the order that real deliveries state. The solar irradiance is the simulation's own, written down a second
+time from the same publications: a slip in the table of sensors then shows in the reflectance of every simulated scene.
+Where that table has none, because it stands in the product's own metadata, the simulation writes its value there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,27 @@ from bocage.scenes.sensors import SENSORS, Sensor
 BAND_NAMES = ("blue", "green", "red", "nir")
 
 type Four = tuple[float, float, float, float]
+
+IRRADIANCE: Mapping[str, Four] = MappingProxyType(
+    {
+        "PHR1A": (1915.0, 1831.0, 1594.0, 1060.0),
+        "PHR1B": (1912.0, 1835.6, 1547.8, 1041.4),
+        "PNEO3": (1972.0, 1815.4, 1551.7, 1060.1),
+        "PNEO4": (1972.0, 1815.4, 1551.7, 1060.1),
+        "SPOT6": (1982.67, 1826.09, 1540.49, 1094.75),
+        "SPOT7": (1964.63, 1810.11, 1520.30, 1084.46),
+        "SuperView-1": (1958.0, 1853.0, 1566.0, 1093.0),
+        "WorldView-2": (2007.27, 1829.62, 1538.85, 1053.21),
+        "WorldView-3": (2004.61, 1830.18, 1535.33, 1055.94),
+        "KOMPSAT-3": (1970.281, 1814.155, 1516.303, 1024.850),
+        "KOMPSAT-3A": (2001.0, 1875.0, 1525.0, 1027.0),
+        "GeoEye-1": (1993.18, 1828.83, 1491.49, 1022.58),
+        "Geosat-2": (1811.59, 1794.38, 1517.43, 1076.89),
+        "Vision-1": (2003.0, 1828.0, 1618.0, 1042.0),
+        "TripleSat": (2003.0, 1828.0, 1618.0, 1042.0),
+    }
+)
+"""Solar irradiance outside the atmosphere by platform, for blue, green, red and near infrared, in W m-2 um-1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +81,6 @@ class Family:
         Standard deviation of the counts at zero, and how much their variance grows with a count.
     largest
         The count of a saturated pixel.
-    irradiance
-        The simulation's own, for blue, green, red and near infrared, where the table of sensors has none.
     others
         The bands of the file that Bocage does not use, in their order.
     """
@@ -72,15 +92,11 @@ class Family:
     largest: int
     bias: Four = (0.0, 0.0, 0.0, 0.0)
     shot: float = 0.012
-    irradiance: Four | None = None
     others: tuple[Channel, ...] = ()
 
     def channels(self, platform: str) -> tuple[Channel, ...]:
         """Return the bands of a file of one platform, in its order."""
-        table = self.sensor.solar_irradiance.get(platform)
-        own = dict(zip(BAND_NAMES, self.irradiance, strict=True)) if self.irradiance else None
-        solar = own or table
-        assert solar is not None, f"{platform} has no solar irradiance"
+        solar = dict(zip(BAND_NAMES, IRRADIANCE[platform], strict=True))
         others = iter(self.others)
         channels = []
         for name in self.sensor.bands:
@@ -148,17 +164,13 @@ _TABLE = (
     Family(SENSORS["PHR"], (8.85, 8.89, 9.95, 15.24), 0.50, 2.0, 4095),
     Family(
         SENSORS["PNEO"], (6.529, 7.151, 7.97, 11.798), 0.48, 2.0, 4095,
-        irradiance=(1972.0, 1815.4, 1551.7, 1060.1),
         others=(
             Channel("other", 9.886, 0.0, 1349.0, (0.0, 0.0, 0.45, 0.55), "RE"),
             Channel("other", 8.57, 0.0, 1797.1, (1.1, 0.0, 0.0, 0.0), "DB"),
         ),
     ),
     Family(SENSORS["SPOT"], (7.41, 9.16, 10.34, 13.88), 0.45, 2.5, 4095),
-    Family(
-        SENSORS["SV1"], _inverse(0.1612, 0.1514, 0.1346, 0.1015), 0.52, 1.6, 2047,
-        irradiance=(1958.0, 1853.0, 1566.0, 1093.0),
-    ),
+    Family(SENSORS["SV1"], _inverse(0.1612, 0.1514, 0.1346, 0.1015), 0.52, 1.6, 2047),
     _digitalglobe("WV2", 0.46),
     _digitalglobe("WV3", 0.44),
     Family(
@@ -172,10 +184,7 @@ _TABLE = (
         bias=(-_GEOSAT2[0], -_GEOSAT2[1], -_GEOSAT2[2], -_GEOSAT2[3]), shot=0.3,
     ),
     Family(SENSORS["VS1"], (100.0, 100.0, 100.0, 100.0), 0.50, 45.0, 65535, shot=0.4),
-    Family(
-        SENSORS["TRIPLESAT"], (2.5, 2.7, 3.2, 4.6), 0.50, 1.2, 1023,
-        irradiance=(2003.0, 1828.0, 1618.0, 1042.0),
-    ),
+    Family(SENSORS["TRIPLESAT"], (2.5, 2.7, 3.2, 4.6), 0.50, 1.2, 1023),
 )  # fmt: skip
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.sensor.code: family for family in _TABLE})

@@ -76,12 +76,9 @@ def test_a_store_holds_deliveries_as_a_folder_does(tmp_path: Path, object_store:
     url = object_store.put_folder(tmp_path, "in")
     here, there = find_deliveries(str(tmp_path)), find_deliveries(url)
     for mine, other in zip(here[0], there[0], strict=True):
-        assert (mine.id, mine.parts, mine.metadata, mine.documents) == (
-            other.id,
-            other.parts,
-            other.metadata,
-            other.documents,
-        )
+        assert (mine.id, mine.parts, mine.metadata) == (other.id, other.parts, other.metadata)
+        # A report beside an archive is known by its full address.
+        assert [name.replace(str(tmp_path), url) for name in mine.documents] == list(other.documents)
         assert assemble(mine).shape == assemble(other).shape
     assert [refusal.subject.replace(str(tmp_path), url) for refusal in here[1]] == [
         refusal.subject for refusal in there[1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bocage.errors import SceneError
-from bocage.scenes.deliveries.files import METADATA_LIMIT, FileState
+from bocage.scenes.deliveries.files import METADATA_LIMIT, Beside, FileState, entries
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class MemoryFiles:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self.contents))
+
+    def beside(self, name: str) -> Beside:
+        return entries(self.names, name)
 
     def state(self, name: str) -> FileState:
         return FileState(len(self._content(name)), "1")
@@ -57,6 +60,9 @@ class FolderFiles:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()))
+
+    def beside(self, name: str) -> Beside:
+        return entries(self.names, name)
 
     def state(self, name: str) -> FileState:
         found = self._file(name).stat()

@@ -70,11 +70,17 @@ def test_without_gain_there_is_no_calibration_and_pan_is_no_colour() -> None:
     assert read(XML.replace("1,2,3,4", "1")).bands == (BandRecord("other", "PAN"),)
 
 
-def test_the_makers_dim_is_read_without_its_gains() -> None:
+def test_the_makers_dim_is_read_without_its_gains_and_without_its_time_of_unknown_zone() -> None:
     found = read(DIM, "SW1.dim")
     assert found.bands == (BandRecord("blue", "BLUE"), BandRecord("nir", "NIR"))
     assert found.parts == (PartRecord("SW1.tif"),)
-    assert (found.acquired, found.sun_elevation) == (datetime(2020, 1, 3, 3, tzinfo=UTC), 27.5)
+    assert (found.acquired, found.sun_elevation) == (None, 27.5)
+
+
+def test_a_dim_of_several_files_is_refused() -> None:
+    file = '<Data_File><DATA_FILE_PATH href="SW1.tif"/></Data_File>'
+    with pytest.raises(MetadataError, match=r"SW1\.dim names 2 image files"):
+        read(DIM.replace(file, file + file.replace("SW1", "SW2")), "SW1.dim")
 
 
 @pytest.mark.parametrize(

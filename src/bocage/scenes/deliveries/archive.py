@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from bocage.errors import SceneError
-from bocage.scenes.deliveries.files import METADATA_LIMIT, FileState
+from bocage.scenes.deliveries.files import METADATA_LIMIT, Beside, FileState, entries
 from bocage.scenes.deliveries.store import Store, open_object
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -57,11 +57,19 @@ class Archive:
     root: str
     members: tuple[_Member, ...]
     kept: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _beside: dict[str, Beside] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All files, sorted; hidden ones are left out."""
         return tuple(member.name for member in self.members)
+
+    def beside(self, name: str) -> Beside:
+        """Return what lies in the folder of a member by its last name in small letters, also folders there."""
+        folder = name.rpartition("/")[0]
+        if folder not in self._beside:
+            self._beside[folder] = entries(self.names, name)
+        return self._beside[folder]
 
     def state(self, name: str) -> FileState:
         """Return size and checksum, or time for a tar.

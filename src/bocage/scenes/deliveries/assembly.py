@@ -13,11 +13,10 @@ from dataclasses import replace
 
 import rasterio
 from affine import Affine
-from rasterio.errors import RasterioError
 
 from bocage.errors import SceneError
 from bocage.scenes.deliveries.delivery import Delivery
-from bocage.scenes.deliveries.header import Header, open_plain, read_header
+from bocage.scenes.deliveries.header import RASTER_ERRORS, Header, open_plain, read_header
 from bocage.scenes.deliveries.image import Image, Part
 from bocage.scenes.deliveries.locations import gdal_name
 from bocage.scenes.deliveries.mosaic import place
@@ -103,7 +102,7 @@ def open_image(image: Image) -> Iterator[rasterio.DatasetReader]:
         with rasterio.open(name, driver="VRT") if name.startswith("<VRT") else open_plain(name) as file:
             opened = True
             yield file
-    except RasterioError as error:
+    except RASTER_ERRORS as error:
         if opened:
             raise SceneError(f"{subject} is damaged or truncated: {_cause(error)}", _REDELIVER) from error
         raise SceneError(f"{subject} is not a raster that can be read: {_cause(error)}", _REDELIVER) from error

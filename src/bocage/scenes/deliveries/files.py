@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+Beside = Mapping[str, Sequence[str]]
+"""Last names in one folder by the same in small letters."""
 
 METADATA_LIMIT = 64 << 20
 """A metadata file of more bytes is refused: the largest real ones have less than 1 MB."""
@@ -35,6 +40,15 @@ class DeliveryFiles(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """All files, sorted; hidden ones are left out."""
+
+    def beside(self, name: str) -> Beside:
+        """Return what lies in the folder of a file by its last name in small letters, also links and folders there.
+
+        Raises
+        ------
+        SceneError
+            If the folder cannot be listed.
+        """
 
     def state(self, name: str) -> FileState:
         """Return size and version of a file.
@@ -68,3 +82,20 @@ class DeliveryFiles(Protocol):
 
     def href(self, name: str) -> str:
         """Return where the file lies: an absolute path, ``s3://bucket/key`` or ``/path/archive.zip!/member``."""
+
+
+def entries(names: Sequence[str], name: str) -> Beside:
+    """Return what lies in the folder of a file, from the sorted names of a tree."""
+    folder, slash, _ = name.rpartition("/")
+    start = f"{folder}{slash}"
+    # The sign after the slash ends what begins with the folder.
+    first, last = (bisect_left(names, start), bisect_left(names, f"{folder}0")) if slash else (0, len(names))
+    return by_small_letters({each[len(start) :].partition("/")[0] for each in names[first:last]})
+
+
+def by_small_letters(names: Iterable[str]) -> Beside:
+    """Return names by the same in small letters."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        found.setdefault(name.lower(), []).append(name)
+    return found

@@ -201,7 +201,7 @@ def _finish(files: DeliveryFiles, grouped: Grouped, archives: Iterable[str]) -> 
         found, refused = _whole(href)
         for reading in grouped.supplements.get(name, []):
             try:
-                found = _with(found, reading, href)
+                found = _with(found, reading, href, files)
             except MetadataError as error:
                 found = []
                 problems.append(Problem(reading.name, error))
@@ -213,9 +213,9 @@ def _finish(files: DeliveryFiles, grouped: Grouped, archives: Iterable[str]) -> 
     return deliveries, refusals
 
 
-def _with(found: list[Delivery], reading: Reading, archive: str) -> list[Delivery]:
+def _with(found: list[Delivery], reading: Reading, archive: str, around: DeliveryFiles) -> list[Delivery]:
     if len(found) > 1:
         raise MetadataError(
             f"{reading.name} describes one delivery but {archive} holds {len(found)}", "unpack it and sort them"
         )
-    return [supplemented(delivery, reading, within=False) for delivery in found]
+    return [supplemented(delivery, reading, around) for delivery in found]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bocage.errors import SceneError
-from bocage.scenes.deliveries.files import METADATA_LIMIT, FileState
+from bocage.scenes.deliveries.files import METADATA_LIMIT, Beside, FileState, by_small_letters
 
 _FILES = 2_000_000
 _LEVELS = 64
@@ -47,6 +47,7 @@ class Folder:
         self._real = os.path.realpath(self._path)
         self._shallow = shallow
         self._trusted = frozenset(trusted)
+        self._beside: dict[str, Beside] = {}
 
     @property
     def root(self) -> str:
@@ -62,6 +63,23 @@ class Folder:
     def links(self) -> tuple[str, ...]:
         """Links that were left out, sorted: they lead out of the folder, to a folder or to nothing."""
         return self._listing[1]
+
+    def beside(self, name: str) -> Beside:
+        """Return what lies in the folder of a file by its last name in small letters, also links and folders there.
+
+        Raises
+        ------
+        SceneError
+            If the folder cannot be listed.
+        """
+        folder = name.rpartition("/")[0]
+        if folder not in self._beside:
+            try:
+                # As GDAL lists it: the listing of the tree leaves out links, and of a shallow one what lies deeper.
+                self._beside[folder] = by_small_letters(os.listdir(self._path / folder))  # noqa: PTH208 - only names
+            except OSError as error:
+                self._refuse(folder, error)
+        return self._beside[folder]
 
     def state(self, name: str) -> FileState:
         """Return size and time of the last change.

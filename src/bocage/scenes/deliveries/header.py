@@ -8,16 +8,21 @@ from dataclasses import dataclass
 
 import rasterio
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from bocage.errors import SceneError
+from bocage.scenes.deliveries.companions import companions, holds_pixels
 from bocage.scenes.deliveries.files import DeliveryFiles
 from bocage.scenes.deliveries.locations import gdal_name
 from bocage.scenes.projection import crs_text
 
 TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 """Data types of pixels that can be used."""
+
+RASTER_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises over a damaged file: its own errors, and some of GDAL's that it lets through."""
 
 _EDGE = 1_000_000
 _BANDS = 65
@@ -114,21 +119,21 @@ def read_header(files: DeliveryFiles, name: str) -> Header:
     driver = next((driver for magic, driver in _DRIVERS.items() if start.startswith(magic)), None)
     if driver is None:
         raise SceneError(f"{href} is not a GeoTIFF or JPEG 2000 file", _REDELIVER)
-    _check_companions(files, name)
     try:
+        _check_companions(files, name)
         with open_plain(gdal_name(href), driver) as file:
             return _header(file, href)
-    except RasterioError as error:
+    except RASTER_ERRORS as error:
         raise SceneError(f"{href} is not a raster that can be read: {error.__cause__ or error}", _REDELIVER) from error
 
 
 def _header(file: rasterio.DatasetReader, href: str) -> Header:
-    # GDAL would take its overviews from any file or address that is named here, in the file or in its .aux.xml.
-    if any("FILE" in key.upper() for key in file.tags(ns="OVERVIEWS")):
-        raise SceneError(f"{href} names another file for its overviews, which is not read", _REDELIVER)
+    _check_overviews(file, href)
     rows, columns = file.shape
     if not (0 < rows <= _EDGE and 0 < columns <= _EDGE and 0 < file.count <= _BANDS):
-        raise SceneError(f"{href} states {columns} x {rows} pixels and {file.count} bands, which cannot be true", "")
+        raise SceneError(
+            f"{href} states {columns} x {rows} pixels and {file.count} bands, which cannot be true", _REDELIVER
+        )
     extra = 0
     colours = file.colorinterp
     while extra < file.count - 1 and colours[-1 - extra] == ColorInterp.alpha:
@@ -157,6 +162,18 @@ def _header(file: rasterio.DatasetReader, href: str) -> Header:
 
 def _check_companions(files: DeliveryFiles, name: str) -> None:
     """Refuse files beside a raster that GDAL would read with it and that could name further files."""
-    for beside in (f"{name}.ovr", f"{name}.msk", f"{name}.msk.ovr", f"{name}.ovr.msk"):
-        if contains(files, beside) and _DRIVERS.get(files.head(beside, 4)) != "GTiff":
-            raise SceneError(f"{files.href(beside)} is not a TIFF file", "deliver it again or remove it")
+    beside = companions(files, name)
+    for each in beside:
+        files.state(each)  # Refuses a link that leads out of the delivery.
+        if holds_pixels(each) and _DRIVERS.get(files.head(each, 4)) != "GTiff":
+            raise SceneError(f"{files.href(each)} is not a TIFF file", "deliver it again or remove it")
+    for each in beside:
+        if holds_pixels(each):
+            with open_plain(gdal_name(files.href(each)), "GTiff") as file:
+                _check_overviews(file, files.href(each))
+
+
+def _check_overviews(file: rasterio.DatasetReader, href: str) -> None:
+    # GDAL would take its overviews from any file or address that is named here, in the file or in its .aux.xml.
+    if any("FILE" in key.upper() for key in file.tags(ns="OVERVIEWS")):
+        raise SceneError(f"{href} names another file for its overviews, which is not read", _REDELIVER)

@@ -1,18 +1,26 @@
-"""A tree of files together with objects of a store that a STAC Item in it names by their full URL."""
+"""A tree of files together with files out of it: objects that a STAC Item names by their URL, a report beside it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from bocage.scenes.deliveries.files import METADATA_LIMIT, DeliveryFiles, FileState
+from bocage.scenes.deliveries.files import METADATA_LIMIT, Beside, DeliveryFiles, FileState
 from bocage.scenes.deliveries.store import Store
 
 
 class Linked:
-    """The files of ``base``, and objects by their ``s3://`` URLs as names. Errors are those of the two."""
+    """The files of ``base``, and others by where they lie as names. Errors are those of the trees.
 
-    def __init__(self, base: DeliveryFiles) -> None:
-        self._base = base
+    Parameters
+    ----------
+    base
+        The tree of the delivery.
+    around
+        The tree in which an archive ``base`` lies; its files have names that begin with its root.
+    """
+
+    def __init__(self, base: DeliveryFiles, around: DeliveryFiles | None = None) -> None:
+        self._base, self._around = base, around
 
     @property
     def root(self) -> str:
@@ -21,8 +29,13 @@ class Linked:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The files of the tree; the objects are not among them."""
+        """The files of the tree; those out of it are not among them."""
         return self._base.names
+
+    def beside(self, name: str) -> Beside:
+        """Return what lies in the folder of a file by its last name in small letters."""
+        files, own = self._find(name)
+        return files.beside(own)
 
     def state(self, name: str) -> FileState:
         """Return size and version."""
@@ -50,6 +63,8 @@ class Linked:
         return files.href(own)
 
     def _find(self, name: str) -> tuple[DeliveryFiles, str]:
+        if self._around is not None and name.startswith(f"{self._around.root}/"):
+            return self._around, name.removeprefix(f"{self._around.root}/")
         if not name.startswith("s3://"):
             return self._base, name
         folder, _, own = name.rpartition("/")

@@ -21,7 +21,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from bocage.errors import SceneError
-from bocage.scenes.deliveries.files import METADATA_LIMIT, FileState
+from bocage.scenes.deliveries.files import METADATA_LIMIT, Beside, FileState, by_small_letters, entries
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -54,6 +54,7 @@ class Store:
     def __init__(self, url: str, *, shallow: bool = False) -> None:
         self._bucket, self._prefix = split_url(url)
         self._shallow = shallow
+        self._beside: dict[str, Beside] = {}
 
     @property
     def root(self) -> str:
@@ -64,6 +65,22 @@ class Store:
     def names(self) -> tuple[str, ...]:
         """All objects below the prefix, sorted; hidden ones are left out."""
         return self._listing[0]
+
+    def beside(self, name: str) -> Beside:
+        """Return what lies beside an object by its last name in small letters, also prefixes."""
+        folder = name.rpartition("/")[0]
+        if folder not in self._beside:
+            # A listing of the tree leaves out hidden objects, and a shallow one what lies deeper.
+            listed = not self._shallow and not any(part.startswith(".") for part in name.split("/"))
+            self._beside[folder] = entries(self.names, name) if listed else self._list(self._key(name))
+        return self._beside[folder]
+
+    def _list(self, key: str) -> Beside:
+        folder = key.rpartition("/")[0]
+        with _errors(f"s3://{self._bucket}/{folder}"):
+            found = obstore.list_with_delimiter(self._client, f"{folder}/" if folder else None)
+        paths = [meta["path"] for meta in cast("Iterable[ObjectMeta]", found["objects"])]
+        return by_small_letters(path.rstrip("/").rpartition("/")[2] for path in (*paths, *found["common_prefixes"]))
 
     def state(self, name: str) -> FileState:
         """Return size and entity tag.

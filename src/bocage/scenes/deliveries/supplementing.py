@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from bocage.errors import MetadataError, SceneError
 from bocage.scenes.deliveries.delivery import Delivery
+from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.deliveries.linked import Linked
 from bocage.scenes.deliveries.merging import Reading, merged
 from bocage.scenes.deliveries.naming import folder_of, stem_of
 from bocage.scenes.deliveries.tree import Grouped, Problem, Tree, folders_above
@@ -19,8 +21,8 @@ SUPPLEMENT = "contributing"
 """The dialect that describes a delivery which has metadata of its own."""
 
 
-def supplemented(delivery: Delivery, reading: Reading, *, within: bool = True) -> Delivery:
-    """Return a delivery with what a further metadata file says; ``within``: the file lies in the delivery's own tree.
+def supplemented(delivery: Delivery, reading: Reading, around: DeliveryFiles | None = None) -> Delivery:
+    """Return a delivery with what a further metadata file says; ``around``: the tree of the file, if not its own.
 
     Raises
     ------
@@ -28,8 +30,10 @@ def supplemented(delivery: Delivery, reading: Reading, *, within: bool = True) -
         If they contradict each other.
     """
     metadata = merged(delivery.metadata, reading) if delivery.metadata is not None else reading.metadata
-    documents = (*delivery.documents, reading.name) if within else delivery.documents
-    return replace(delivery, metadata=metadata, documents=documents)
+    files, name = delivery.files, reading.name
+    if around is not None:
+        files, name = Linked(files, around), f"{around.root}/{name}"
+    return replace(delivery, files=files, metadata=metadata, documents=(*delivery.documents, name))
 
 
 def supplement(tree: Tree, readings: Iterable[Reading], found: Grouped) -> None:

@@ -7,9 +7,12 @@ from typing import Protocol
 from bocage.scenes.deliveries.files import DeliveryFiles
 from bocage.scenes.metadata import ProductMetadata
 
+NAME_BANDS = "move the image to a folder without these metadata and name its bands with --bands"
+"""The mend where metadata cannot be used but the image can: beside its metadata it is left out with them."""
+
 
 class Dialect(Protocol):
-    """One way of writing metadata. Each module of this package but this one and ``foreign`` is such an object."""
+    """One way of writing metadata. Each module that the registry lists is such an object."""
 
     def claims(self, name: str, head: bytes) -> bool:
         """Say whether a file is written in this dialect, by its name and its first 4096 bytes."""

@@ -21,6 +21,7 @@ from xml.etree.ElementTree import Element
 from bocage.errors import MetadataError, UnsupportedSensorError
 from bocage.scenes.bands import OTHER, common_name
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.dialects.dialect import NAME_BANDS
 from bocage.scenes.dialects.quantities import azimuth, bit_depth, cloud_percent, sun_elevation, tilt, whole_number
 from bocage.scenes.dialects.signatures import root_name, spelled, stem
 from bocage.scenes.documents import number, optional_text, parse_xml, relative_name, safe_name, text_of, time
@@ -59,7 +60,7 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
         index = optional_text(root, f"{_SCENE}/MISSION_INDEX") or ""
         raise UnsupportedSensorError(
             f"{name}: not supported: {f'{mission} {index}'.strip()}",
-            "deliver an image of Geosat-2, or name the bands of the image with --bands",
+            f"deliver an image of Geosat-2, or {NAME_BANDS}",
         )
     bands = _bands(root, name)
     level = (optional_text(root, "Data_Processing/GEOMETRIC_PROCESSING") or "").split(" ")[0].upper()

@@ -15,25 +15,24 @@ Stripped documents hold an element's own name in place of its number (``<GAIN>GA
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
 from types import MappingProxyType
 from xml.etree.ElementTree import Element
 
-from affine import Affine
-
 from bocage.errors import MetadataError, UnsupportedSensorError
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.dialects.dialect import NAME_BANDS
+from bocage.scenes.dialects.dimap2geometry import centre, georeference, measured, off_nadir, stated, view_azimuth
 from bocage.scenes.dialects.dimap2raster import read_layout
-from bocage.scenes.dialects.quantities import azimuth, bit_depth, cloud_percent, sun_elevation, tilt
+from bocage.scenes.dialects.quantities import azimuth, bit_depth, cloud_percent, sun_elevation
 from bocage.scenes.dialects.signatures import root_name, spelled, stem
-from bocage.scenes.documents import number, optional_text, parse_xml, relative_name, safe_name, text_of, time
+from bocage.scenes.documents import optional_text, parse_xml, relative_name, safe_name, text_of, time
 from bocage.scenes.metadata import BandRecord, Numbers, ProductMetadata
 
 _MEND = "deliver the product's own metadata file again"
-UNSUPPORTED_MEND = "deliver an image of Pléiades, Pléiades Neo or SPOT-6/7, or name its bands with --bands"
+UNSUPPORTED_MEND = f"deliver an image of Pléiades, Pléiades Neo or SPOT-6/7, or {NAME_BANDS}"
 
 PLATFORMS = MappingProxyType(
     {"PHR1A": "PHR", "PHR1B": "PHR", "PNEO3": "PNEO", "PNEO4": "PNEO", "SPOT6": "SPOT", "SPOT7": "SPOT"}
@@ -60,7 +59,6 @@ _REFLECTANCES = (1.0, 1e5)
 _ON_MAP = MappingProxyType({"SENSOR": False, "PROJECTED": True, "ORTHO": True, "SYSTEM_ORTHO": True, "MOSAIC": True})
 _SUBPROFILE = re.compile(rb"<METADATA_SUBPROFILE>\s*(\w*)")
 _PROFILE = re.compile(rb"<METADATA_PROFILE>\s*(\w*)")
-_EPSG = re.compile(r"EPSG:[^:]*:(\d{4,6})$")
 
 
 def claims(name: str, head: bytes) -> bool:  # noqa: ARG001 - makers' names differ, so only the content counts
@@ -91,7 +89,7 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
     processing = _processing(root)
     reflectance = processing == "REFLECTANCE"
     numbers: Numbers = "reflectance" if reflectance else "counts"
-    centre = _centre(root)
+    middle = centre(root)
     return ProductMetadata(
         dialect="dimap2",
         sensor=sensor,
@@ -101,47 +99,18 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
         bands=_bands(root, name, layout.bands, processing, bits),
         parts=tuple(layout.parts(lambda href: _path(href, name, files))),
         numbers=numbers,
-        sun_elevation=None if centre is None else sun_elevation(stated(centre, ".//SUN_ELEVATION"), name),
-        sun_azimuth=None if centre is None else azimuth(stated(centre, ".//SUN_AZIMUTH"), "SUN_AZIMUTH", name),
-        off_nadir=None if centre is None else _off_nadir(centre, name),
-        view_azimuth=None if centre is None else _view_azimuth(centre, sensor, name),
+        sun_elevation=None if middle is None else sun_elevation(stated(middle, ".//SUN_ELEVATION"), name),
+        sun_azimuth=None if middle is None else azimuth(stated(middle, ".//SUN_AZIMUTH"), "SUN_AZIMUTH", name),
+        off_nadir=None if middle is None else off_nadir(middle, name),
+        view_azimuth=None if middle is None else view_azimuth(middle, sensor, name),
         cloud_cover=cloud_percent(stated(root, "Dataset_Content/CLOUD_COVERAGE"), name),
         nodata=layout.nodata,
         saturation=layout.saturation,
         bit_depth=bits,
         orthorectified=_orthorectified(root),
-        georeference=_georeference(root, name),
+        georeference=georeference(root, name),
         cloud_masks=tuple(_path(href, name, files) for href in _cloud_masks(root)),
     )
-
-
-def stated(root: Element, path: str) -> str | None:
-    """Return the text of an element; None where it is missing, empty or filled with the element's own name."""
-    text = optional_text(root, path)
-    return None if text is None or text.endswith(path.rpartition("/")[2]) else text
-
-
-def measured(root: Element, path: str, name: str, low: float = -math.inf, high: float = math.inf) -> float | None:
-    """Return the number that an element states within limits, or None where it is silent."""
-    text = stated(root, path)
-    return None if text is None else number(text, path.rpartition("/")[2], name, low=low, high=high)
-
-
-def satellite_azimuth(orientation: float, along: float, across: float) -> float:
-    """Return the azimuth of the satellite seen from the ground in degrees, 0 to 360 (exclusive).
-
-    Parameters
-    ----------
-    orientation
-        Azimuth of the axis along which the image was scanned, in degrees.
-    along, across
-        Angles of incidence along and across that axis in degrees.
-
-    Formula of Orfeo ToolBox, PleiadesImageMetadataInterface. The points below the satellite that two archive documents
-    of Pléiades state lie in the directions that it gives, within 1 degree.
-    """
-    turned = math.atan2(math.tan(math.radians(across)), math.tan(math.radians(along)))
-    return (orientation - math.degrees(turned)) % 360.0
 
 
 def _path(href: str, name: str, files: DeliveryFiles) -> str:
@@ -249,53 +218,8 @@ def _calibration(record: Element | None, formula: str, ident: str, name: str) ->
     return (None, None) if gain is None else (1.0 / gain, bias)
 
 
-def _centre(root: Element) -> Element | None:
-    for place in root.iterfind(".//Use_Area/Located_Geometric_Values"):
-        if (optional_text(place, "LOCATION_TYPE") or "").replace(" ", "").upper() == "CENTER":
-            return place
-    return None
-
-
-def _off_nadir(centre: Element, name: str) -> float | None:
-    viewing = tilt(stated(centre, "Acquisition_Angles/VIEWING_ANGLE"), "VIEWING_ANGLE", name)
-    incidence = tilt(stated(centre, "Acquisition_Angles/INCIDENCE_ANGLE"), "INCIDENCE_ANGLE", name)
-    return incidence if viewing is None else viewing
-
-
-def _view_azimuth(centre: Element, sensor: str, name: str) -> float | None:
-    """Return the azimuth of the satellite: Pléiades states that of its scan axis, the others the satellite's own."""
-    angles = "Acquisition_Angles"
-    stated_azimuth = azimuth(stated(centre, f"{angles}/AZIMUTH_ANGLE"), "AZIMUTH_ANGLE", name)
-    if sensor != "PHR" or stated_azimuth is None:
-        return stated_azimuth
-    along = measured(centre, f"{angles}/INCIDENCE_ANGLE_ALONG_TRACK", name, -80.0, 80.0)
-    across = measured(centre, f"{angles}/INCIDENCE_ANGLE_ACROSS_TRACK", name, -80.0, 80.0)
-    return None if along is None or across is None else satellite_azimuth(stated_azimuth, along, across)
-
-
 def _orthorectified(root: Element) -> bool | None:
     return _ON_MAP.get((optional_text(root, ".//Product_Settings/PROCESSING_LEVEL") or "").upper())
-
-
-def _georeference(root: Element, name: str) -> tuple[str, Affine] | None:
-    """Return CRS and transform where the document places the image on a map by its upper-left corner."""
-    insert = root.find("Geoposition/Geoposition_Insert")
-    if insert is None or optional_text(root, "Geoposition/Raster_CRS/RASTER_GEOMETRY") != "GROUND":
-        return None
-    system = root.find("Coordinate_Reference_System")
-    codes = (
-        [] if system is None else [optional_text(system, f".//{kind}_CRS_CODE") for kind in ("PROJECTED", "GEODETIC")]
-    )
-    found = next((match for code in codes if code and (match := _EPSG.search(code))), None)
-    left, top = measured(insert, "ULXMAP", name), measured(insert, "ULYMAP", name)
-    width, height = measured(insert, "XDIM", name, 0.0), measured(insert, "YDIM", name, 0.0)
-    if found is None or left is None or top is None or not width or not height:
-        return None
-    orientation = optional_text(root, "Geoposition/Raster_CRS/PIXEL_ORIENTATION")
-    if orientation not in {"UL", "CENTER"}:
-        raise MetadataError(f"{name}: the PIXEL_ORIENTATION {orientation} is not known", _MEND)
-    corner = Affine(width, 0.0, left, 0.0, -height, top)
-    return f"EPSG:{found[1]}", corner if orientation == "UL" else corner @ Affine.translation(-0.5, -0.5)
 
 
 def _cloud_masks(root: Element) -> list[str]:

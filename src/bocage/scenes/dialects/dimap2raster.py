@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from bocage.errors import MetadataError
+from bocage.scenes.dialects.dialect import NAME_BANDS
 from bocage.scenes.dialects.quantities import whole_number
 from bocage.scenes.documents import number, optional_text, text_of
 from bocage.scenes.metadata import PartRecord
@@ -96,7 +97,7 @@ def _order(
 ) -> tuple[str, ...]:
     """Return the band ids of a stack in the order of its files."""
     if display is None:
-        raise MetadataError(f"{name} does not say in which order its bands lie", "name the bands with --bands")
+        raise MetadataError(f"{name} does not say in which order its bands lie", NAME_BANDS)
     records = display.findall("Raster_Index_List/Raster_Index")
     if records:
         return _indexed(records, before, name)
@@ -104,13 +105,13 @@ def _order(
     texts = [] if order is None else [optional_text(order, channel) for channel in _CHANNELS]
     bands = tuple(dict.fromkeys(text for text in texts if text))
     if not bands or count is None:
-        raise MetadataError(f"{name} does not say in which order its bands lie", "name the bands with --bands")
+        raise MetadataError(f"{name} does not say in which order its bands lie", NAME_BANDS)
     if len(bands) != count:
         raise MetadataError(f"{name} has {count} bands but displays {len(bands)}: {', '.join(bands)}", _MEND)
     if count > 1 and tuple(names.get(band, "other") for band in bands) not in _NATURAL:
         raise MetadataError(
             f"{name} displays the bands {', '.join(bands)} in false colours, which do not say in which order they lie",
-            "name the bands with --bands",
+            NAME_BANDS,
         )
     return bands
 

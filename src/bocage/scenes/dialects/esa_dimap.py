@@ -16,10 +16,11 @@ from xml.etree.ElementTree import Element
 from bocage.errors import MetadataError
 from bocage.scenes.bands import OTHER
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.dialects.data_files import data_files
 from bocage.scenes.dialects.quantities import azimuth, bit_depth, sun_elevation, tilt, whole_number
-from bocage.scenes.dialects.signatures import spelled, stem
-from bocage.scenes.documents import number, optional_text, parse_xml, relative_name, safe_name, text_of, time
-from bocage.scenes.metadata import BandRecord, PartRecord, ProductMetadata
+from bocage.scenes.dialects.signatures import stem
+from bocage.scenes.documents import number, optional_text, parse_xml, safe_name, text_of, time
+from bocage.scenes.metadata import BandRecord, ProductMetadata
 
 _MEND = "deliver the product's own metadata file again"
 _CENTRES = (("blue", 450.0, 510.0), ("green", 530.0, 580.0), ("red", 620.0, 680.0), ("nir", 780.0, 900.0))
@@ -49,7 +50,7 @@ def parse_dimap(name: str, files: DeliveryFiles, *, dialect: str, sensor: str, p
         if stamp is None
         else time("{}-{}-{}T{}:{}:{}".format(*stamp.groups()), "the time in the name", name),
         bands=_bands(root, name),
-        parts=tuple(_part(name, file, files) for file in root.iterfind(".//Data_Access//Data_File")),
+        parts=data_files(root, name, files),
         sun_elevation=sun_elevation(optional_text(root, ".//Geometric_Data//SUN_ELEVATION"), name),
         sun_azimuth=azimuth(optional_text(root, ".//Geometric_Data//SUN_AZIMUTH"), "SUN_AZIMUTH", name),
         off_nadir=tilt(optional_text(root, ".//Geometric_Data//INCIDENCE_ANGLE"), "INCIDENCE_ANGLE", name),
@@ -121,12 +122,3 @@ def _special(root: Element, what: str, name: str) -> float | None:
         if (optional_text(special, "SPECIAL_VALUE_TEXT") or "").upper() == what:
             return number(text_of(special, "SPECIAL_VALUE_COUNT", name), what, name, low=0.0, high=65535.0)
     return None
-
-
-def _part(name: str, file: Element, files: DeliveryFiles) -> PartRecord:
-    path = file.find("DATA_FILE_PATH")
-    href = "" if path is None else path.get("href", "")
-    row, column = (
-        whole_number(file.get(f"tile_{axis}", "1"), f"tile_{axis}", name, low=1, high=10_000) for axis in ("R", "C")
-    )
-    return PartRecord(spelled(relative_name(href, name), name, files), tile=(row, column))

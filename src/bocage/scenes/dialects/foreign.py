@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from bocage.errors import UnsupportedSensorError
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.dialects.dialect import NAME_BANDS
 from bocage.scenes.dialects.signatures import root_name, suffix
 
 _HEAD = 4096
@@ -53,7 +54,7 @@ def parse(name: str, files: DeliveryFiles) -> NoReturn:
     family = _family(name, files.head(name, _HEAD)) or "this kind of metadata"
     raise UnsupportedSensorError(
         f"{name}: not supported: {family}",
-        "deliver a supported sensor's scenes, or add the raster with its bands named",
+        f"deliver a supported sensor's scenes, or {NAME_BANDS}",
     )
 
 

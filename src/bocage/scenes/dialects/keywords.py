@@ -22,7 +22,9 @@ from types import MappingProxyType
 from bocage.errors import MetadataError, UnsupportedSensorError
 from bocage.scenes.bands import OTHER, common_name
 from bocage.scenes.deliveries.files import DeliveryFiles
-from bocage.scenes.dialects.dimap2 import BIASES, FILLER, GAINS, IRRADIANCES, NAMES, satellite_azimuth
+from bocage.scenes.dialects.dialect import NAME_BANDS
+from bocage.scenes.dialects.dimap2 import BIASES, FILLER, GAINS, IRRADIANCES, NAMES
+from bocage.scenes.dialects.dimap2geometry import satellite_azimuth
 from bocage.scenes.dialects.quantities import azimuth, sun_elevation, tilt, whole_number
 from bocage.scenes.dialects.signatures import stem, suffix
 from bocage.scenes.documents import number, safe_name, time
@@ -75,7 +77,7 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
     if sensor not in _SATELLITES:
         raise UnsupportedSensorError(
             f"{name}: not supported: {_UNSUPPORTED.get(sensor, sensor)}",
-            "deliver an image of a supported sensor, or name its bands with --bands",
+            f"deliver an image of a supported sensor, or {NAME_BANDS}",
         )
     data = {key.removeprefix("support_data."): text for key, text in words.items() if key.startswith("support_data.")}
     code, platform = _SATELLITES[sensor]

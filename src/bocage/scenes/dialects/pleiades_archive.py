@@ -11,16 +11,15 @@ from xml.etree.ElementTree import Element
 
 from bocage.errors import MetadataError, UnsupportedSensorError
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.dialects.dialect import NAME_BANDS
 from bocage.scenes.dialects.dimap2 import (
     BIASES,
     GAINS,
     NAMES,
     PLATFORMS,
     UNSUPPORTED_MEND,
-    measured,
-    satellite_azimuth,
-    stated,
 )
+from bocage.scenes.dialects.dimap2geometry import measured, satellite_azimuth, stated
 from bocage.scenes.dialects.quantities import azimuth, sun_elevation, tilt, whole_number
 from bocage.scenes.dialects.signatures import root_name, spelled
 from bocage.scenes.documents import number, optional_text, parse_xml, relative_name, safe_name, text_of, time
@@ -99,7 +98,7 @@ def _bands(root: Element, name: str) -> tuple[BandRecord, ...]:
     if len(idents) != count:
         raise MetadataError(f"{name} has {count} bands but displays {len(idents)}: {', '.join(idents)}", _MEND)
     if count > 1 and tuple(NAMES.get(ident, "other") for ident in idents) not in _NATURAL:
-        raise MetadataError(f"{name} does not say in which order its bands lie", "name the bands with --bands")
+        raise MetadataError(f"{name} does not say in which order its bands lie", NAME_BANDS)
     records: dict[str, Element] = {}
     for record in root.iterfind("Image_Interpretation/Spectral_Band_Info"):
         ident = text_of(record, "BAND_ID", name)

@@ -3,7 +3,8 @@
 ``scene.tif`` may have a ``scene.json`` in its folder, and an Item may name its files itself: the asset ``data``, or all
 assets with the role ``data``, as one file with all bands or one file per band. Asset ``cloud-mask`` may name a GeoJSON
 or GeoPackage of polygons (clouds and their shadows) whose pixels are invalid. Files are named relative to the Item, in
-its folder or below, or by an ``s3://`` URL. ``bocage:sensor`` names a sensor of the table where ``platform`` does not.
+its folder or below, or by an ``s3://`` URL. ``bocage:sensor`` names a sensor of the table where ``platform`` does not,
+and ``bocage:saturation`` is the digital number from which on a pixel is saturated.
 Where the assets have the role ``reflectance``, ``raster:scale`` and ``raster:offset`` of a band make reflectance of its
 numbers.
 """
@@ -28,6 +29,9 @@ from bocage.scenes.sensors import GENERIC, SENSORS
 NAME = "stac"
 """Name of this dialect in :attr:`ProductMetadata.dialect`."""
 
+SATURATION = "bocage:saturation"
+"""The property of an Item with the digital number of a saturated pixel."""
+
 _MEND = "correct the STAC Item, or remove it and name the bands in the settings"
 _LIMITS = {
     "view:sun_elevation": (-90.0, 90.0),
@@ -35,6 +39,7 @@ _LIMITS = {
     "view:off_nadir": (0.0, 90.0),
     "view:azimuth": (0.0, 360.0),
     "eo:cloud_cover": (0.0, 100.0),
+    SATURATION: (1.0, math.inf),
 }
 _OTHERS = re.compile(rb'"type"\s*:\s*"(Catalog|Collection|FeatureCollection)"')
 _REFLECTANCE = "reflectance"
@@ -95,6 +100,7 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
         view_azimuth=_number(properties, "view:azimuth", name),
         cloud_cover=_number(properties, "eo:cloud_cover", name),
         nodata=nodata,
+        saturation=_number(properties, SATURATION, name),
         cloud_masks=_clouds(assets, name, files),
         # An Item of the catalogue tells how its scene is to be stretched, not that its files are.
         stretched="bocage:stretch" in properties and "bocage:scene" not in properties,

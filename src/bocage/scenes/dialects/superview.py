@@ -5,9 +5,12 @@ the test data of Terradue/Stars has the same form and confirms that ``SolarZenit
 reads it as elevation, which that file refutes) and that ``StartTime`` is Beijing time, as the maker's guide says of all
 times. No real file of SuperView-1 was at hand.
 
-The XML does not name its bands. The maker defines the multispectral product (MUX, and PSH when sharpened) as blue,
-green, red and near infrared in this order (EOReader, Esri, CATALYST); where ``ESUN`` is given it must fall in that
-order. The gains of the ``.dim`` are left out: whether they multiply or divide is not confirmed.
+The XML does not name its bands. They are told by their position, which the maker defines: the multispectral product
+(MUX, and PSH when sharpened) holds blue, green, red and near infrared in this order (EOReader, Esri, CATALYST). Where
+``ESUN`` is given it must fall in that order; where it is not, nothing in the file corroborates the order.
+
+Of the ``.dim`` two things are left out because no source confirms them: the gains (they may multiply or divide) and
+``STOP_TIME``, whose zone is not stated. A ``.dim`` of several files is refused: nothing says how they lie.
 """
 
 from __future__ import annotations
@@ -141,19 +144,18 @@ def _off_nadir(name: str, root: Element) -> float | None:
 def _dim(name: str, root: Element, files: DeliveryFiles) -> ProductMetadata:
     """Read the maker's ``.dim``, as Esri's raster type reads it."""
     scene = ".//Dataset_Sources//Scene_Source"
-    stop = optional_text(root, f"{scene}/STOP_TIME")
-    paths = root.iterfind(".//Data_Access//Data_File/DATA_FILE_PATH")
+    paths = root.findall(".//Data_Access//Data_File/DATA_FILE_PATH")
+    if len(paths) > 1:
+        raise MetadataError(
+            f"{name} names {len(paths)} image files and does not say how they lie", "deliver one image per document"
+        )
     return ProductMetadata(
         dialect="superview",
         sensor="SV1",
         platform="SuperView-1",
         product=safe_name(stem(name)),
-        acquired=None if stop is None else time(stop, "STOP_TIME", name),
         bands=spectral_bands(root, name, calibrated=False),
-        parts=tuple(
-            PartRecord(spelled(relative_name(path.get("href", ""), name), name, files), tile=(1, index))
-            for index, path in enumerate(paths, 1)
-        ),
+        parts=tuple(PartRecord(spelled(relative_name(path.get("href", ""), name), name, files)) for path in paths),
         sun_elevation=sun_elevation(optional_text(root, f"{scene}/SUN_ELEVATION"), name),
         sun_azimuth=azimuth(optional_text(root, f"{scene}/SUN_AZIMUTH"), "SUN_AZIMUTH", name),
         off_nadir=tilt(optional_text(root, f"{scene}/VIEWING_ANGLE"), "VIEWING_ANGLE", name),

@@ -7,20 +7,21 @@ What is known of the delivery, none of it from a real file:
 - GISdeveloper2017/imetadata, the reader of a Chinese archive: root ``SceneMetaData`` with ``MetaData/Satellite_Name``,
   ``Scene_ID``, ``Begin_Time``, ``Roll_Angle``, ``Cloud_Cover``; files are named
   ``TRIPLESAT_2_MS_L1_20191107021947_001FFCVI_002_..._meta.xml``. The time in the name fits UTC at the local hour of the
-  orbit (10:30); the zone of ``Begin_Time`` is not known, so that the name goes first.
+  orbit (10:30).
 - A fork of GDAL reads ``ProductMetaData`` with ``SatelliteID``, ``ReceiveTime`` and ``CloudPercent`` (99: unknown).
 
-No calibration and no angles of the sun are known from these; the EOP metadata of the Copernicus contributing missions
-supplement the latter. A scene of TripleSat is otherwise added as any raster with named bands.
+The zone of ``Begin_Time`` and ``ReceiveTime`` is not known, so that a scene whose name tells no time has none. The
+bands are told by their position: the metadata do not name them, and only a file name with ``MS`` or ``PSH`` in it says
+that the image is the one that CATALYST describes. No calibration and no angles of the sun are known from these; the
+EOP metadata of the Copernicus contributing missions supplement the time and the angles. A scene of TripleSat is
+otherwise added as any raster with named bands.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from xml.etree.ElementTree import Element
 
-from bocage.errors import MetadataError
 from bocage.scenes.deliveries.files import DeliveryFiles
 from bocage.scenes.dialects.esa_dimap import parse_dimap
 from bocage.scenes.dialects.quantities import cloud_percent, tilt
@@ -58,22 +59,19 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
         sensor="TRIPLESAT",
         platform="TripleSat",
         product=safe_name(product),
-        acquired=_acquired(root, product, name),
+        acquired=_acquired(product, name),
         bands=_bands(product, name),
         off_nadir=tilt(optional_text(root, ".//Roll_Angle"), "Roll_Angle", name),
-        cloud_cover=None if clouds in {"99", "100"} else cloud_percent(clouds, name),
+        cloud_cover=None if clouds == "99" else cloud_percent(clouds, name),
     )
 
 
-def _acquired(root: Element, product: str, name: str) -> datetime:
+def _acquired(product: str, name: str) -> datetime | None:
     found = _NAME.search(f"{product}_") or _NAME.search(f"{stem(name)}_")
-    if found is not None:
-        _, year, month, day, hour, minute, second = found.groups()
-        return time(f"{year}-{month}-{day}T{hour}:{minute}:{second}", "the time in the name", name)
-    text = optional_text(root, ".//Begin_Time") or optional_text(root, ".//ReceiveTime")
-    if text is None:
-        raise MetadataError(f"{name} has no Begin_Time", "deliver the product's own metadata file again")
-    return time(text, "Begin_Time", name)
+    if found is None:
+        return None
+    _, year, month, day, hour, minute, second = found.groups()
+    return time(f"{year}-{month}-{day}T{hour}:{minute}:{second}", "the time in the name", name)
 
 
 def _bands(product: str, name: str) -> tuple[BandRecord, ...]:

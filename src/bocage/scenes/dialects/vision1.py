@@ -12,18 +12,18 @@ from xml.etree.ElementTree import Element
 
 from bocage.errors import UnsupportedSensorError
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.dialects.data_files import data_files
 from bocage.scenes.dialects.quantities import (
     azimuth,
     bit_depth,
     sun_elevation,
     tilt,
-    whole_number,
     whole_tilt,
 )
-from bocage.scenes.dialects.signatures import root_name, spelled
+from bocage.scenes.dialects.signatures import root_name
 from bocage.scenes.dialects.spectral_bands import spectral_bands
-from bocage.scenes.documents import number, optional_text, parse_xml, relative_name, safe_name, text_of, time
-from bocage.scenes.metadata import PartRecord, ProductMetadata
+from bocage.scenes.documents import number, optional_text, parse_xml, safe_name, text_of, time
+from bocage.scenes.metadata import ProductMetadata
 
 _SCENE = ".//Dataset_Sources/Source_Information/Scene_Source"
 
@@ -57,7 +57,7 @@ def parse(name: str, files: DeliveryFiles) -> ProductMetadata:
         product=safe_name(text_of(root, "Dataset_Id/DATASET_NAME", name)),
         acquired=_acquired(root, name),
         bands=spectral_bands(root, name, calibrated=True),
-        parts=tuple(_part(name, file, files) for file in root.iterfind(".//Data_Access//Data_File")),
+        parts=data_files(root, name, files),
         sun_elevation=sun_elevation(optional_text(root, f"{_SCENE}/SUN_ELEVATION"), name),
         sun_azimuth=azimuth(optional_text(root, f"{_SCENE}/SUN_AZIMUTH"), "SUN_AZIMUTH", name),
         off_nadir=_off_nadir(root, name),
@@ -106,12 +106,3 @@ def _nodata(root: Element, name: str) -> float | None:
         if (optional_text(special, "SPECIAL_VALUE_TEXT") or "").lower() == "nodata":
             text = optional_text(special, "SPECIAL_VALUE_INDEX")
     return None if text is None else number(text, "nodata", name, low=0.0, high=65535.0)
-
-
-def _part(name: str, file: Element, files: DeliveryFiles) -> PartRecord:
-    path = file.find("DATA_FILE_PATH")
-    href = "" if path is None else path.get("href", "")
-    row, column = (
-        whole_number(file.get(f"tile_{axis}", "1"), f"tile_{axis}", name, low=1, high=10_000) for axis in ("R", "C")
-    )
-    return PartRecord(spelled(relative_name(href, name), name, files), tile=(row, column))
