@@ -135,11 +135,15 @@ class LayerSettings(Section):
     ``release`` is that of canopy height, "v1" by default; in "v2" a height of 0 is unknown, since it also marks what
     was never imaged. Of polygons ``column`` names the column of codes, and ``background`` is the code of the ground
     between them within their extent; without it that ground is unknown.
+
+    ``licence`` and ``attribution`` go into the card of the dataset.
     """
 
     kind: LayerKind
     paths: tuple[str, ...]
     year: int | None = None
+    licence: str | None = None
+    attribution: str | None = None
     release: Literal["v1", "v2"] | None = None
     tree: tuple[int, ...] = ()
     other: tuple[int, ...] = ()

@@ -73,7 +73,7 @@ def _scene_files(project: Project) -> Iterator[Path]:
 
 
 def _layer_files(project: Project) -> Iterator[Path]:
-    from bocage.reference.sources import local_files  # slow to import
+    from bocage.reference.paths import local_files
 
     for layer in project.settings.reference.layers:
         yield from local_files(layer, project)
@@ -93,7 +93,7 @@ def _stratum_files(project: Project) -> Iterator[Path]:
 
 def _truth_files(project: Project) -> Iterator[Path]:
     if project.settings.accuracy.reference is not None:
-        from bocage.reference.sources import local_files  # slow to import
+        from bocage.reference.paths import local_files
 
         yield from local_files(project.settings.accuracy.reference, project)
     for name in ("responses.gpkg", "responses.csv", "plan.gpkg"):

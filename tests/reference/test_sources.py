@@ -18,7 +18,7 @@ from bocage.grid import Window
 from bocage.project import Project
 from bocage.reference import sources as module
 from bocage.reference.layer import Layer, open_layer
-from bocage.reference.sources import local_files
+from bocage.reference.paths import local_files
 from bocage.settings import LayerSettings
 
 Writer = Callable[..., Path]

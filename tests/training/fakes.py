@@ -53,6 +53,7 @@ def build(folder: Path, runs: tuple[RunSettings, ...], splits: tuple[str, ...] =
                 "urban": False,
                 "stratum": "all",
                 "split": split,
+                "probability": 1.0,
                 "weight": 1.0,
                 "column": window.column,
                 "row": window.row,

@@ -55,7 +55,10 @@ class Audit:
             "without_effect": list(self.without_effect),
             "corrected_m2": _sum(self.table["area_m2"]),
             "changed_m2": _sum(changed["area_m2"]),
-            "changes_m2": {str(kind): _sum(part) for kind, part in changed["area_m2"].groupby(kinds)},
+            "changes_m2": {
+                str(kind): _sum(part)
+                for kind, part in changed["area_m2"].groupby(pd.Series(kinds, changed.index, dtype=str))
+            },
             "per_author": {
                 str(author): {
                     "corrections": int(part["correction"].nunique()),

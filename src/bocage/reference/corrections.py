@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import geopandas
@@ -234,11 +235,14 @@ def _dates(table: geopandas.GeoDataFrame, path: Path) -> list[str]:
     dates = []
     for row, value in enumerate(table["date"], start=1):
         try:
-            dates.append(pd.Timestamp(str(value)).date().isoformat())
+            day = value.date() if isinstance(value, datetime) else date.fromisoformat(str(value)[:10])
         except ValueError as error:
             raise LayerError(
                 f"{path}: correction {row} has the date {str(value)!r}, which is none", "write it as 2026-05-01"
             ) from error
+        if not 1990 <= day.year <= 2100:
+            raise LayerError(f"{path}: correction {row} is of {day}, which cannot be true", "write it as 2026-05-01")
+        dates.append(day.isoformat())
     return dates
 
 

@@ -95,7 +95,9 @@ class Sources:
                 "method": self._method(),
                 "layers": sorted(
                     (
-                        layer.settings.model_dump_json(exclude={"paths"}),
+                        layer.settings.model_dump_json(exclude={"paths", "licence", "attribution"}),
+                        # The coarsest file of the layer says how wide its uncertain border is, wherever that file lies.
+                        layer.gsd,
                         [file.stamp for file in layer.files_in(window.pad(halo(layer)))],
                     )
                     for layer in voters(self.layers)

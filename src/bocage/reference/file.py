@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import rasterio
+from rasterio.errors import RasterioError
+
 from bocage.errors import LayerError
 from bocage.files import digest_file
 from bocage.grid import Window
@@ -48,11 +51,15 @@ class LayerFile:
         try:
             # A shapefile is several files.
             parts = sorted(path.parent.glob(f"{path.stem}.*")) if path.suffix.lower() == ".shp" else [path]
+            if path.suffix.lower() == ".vrt":
+                # A virtual raster holds no pixel: what it names is its content.
+                with rasterio.open(path) as file:
+                    parts = sorted({path, *(Path(name) for name in file.files if Path(name).is_file())})
             status = [part.stat() for part in parts]
             size, modified = sum(part.st_size for part in status), max(part.st_mtime_ns for part in status)
             few = size <= _READ_WHOLE
             content = "-".join(_content(part, *_state(part)) for part in parts) if few else str(modified)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RasterioError) as error:
             raise LayerError(f"{path} cannot be read: {error}", "copy or download the file again") from error
         return f"{path.name}:{size}:{content}"
 

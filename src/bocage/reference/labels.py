@@ -28,6 +28,7 @@ from bocage.project import Project
 from bocage.rasters import read_window, write_cog
 from bocage.reference.evidence import Sources
 from bocage.reference.fusion import IGNORE
+from bocage.reference.years import outdated
 from bocage.scenes.catalogue import Catalogue
 
 BLOCK = 1024
@@ -71,7 +72,17 @@ def build_labels(project: Project) -> Outcome:
             built += 1
         counts.append(known)
     _remove_others(folder, {tile.id for tile in tiles})
-    return Outcome((folder,), _figures(counts, built, sources))
+    figures = _figures(counts, built, sources)
+    if warnings := outdated(sources.layers, _years_of_scenes(project)):
+        for warning in warnings:
+            _log.warning("%s", warning)
+        figures["outdated"] = warnings
+    return Outcome((folder,), figures)
+
+
+def _years_of_scenes(project: Project) -> set[int]:
+    scenes = Catalogue.open(project.scenes_file, project.grid).scenes
+    return {scene.acquired.year for scene in scenes if scene.acquired is not None}
 
 
 def read_labels(project: Project, window: Window) -> NDArray[np.uint8]:
@@ -84,7 +95,8 @@ def read_labels(project: Project, window: Window) -> NDArray[np.uint8]:
     StorageError
         If a tile is damaged.
     """
-    if not project.labels_folder.is_dir():
+    # The folder alone says nothing: it may hold what was learned for labels that were never built.
+    if next(project.labels_folder.glob("*.tif"), None) is None:
         raise ProjectError(f"{project.folder} holds no labels", "run: bocage labels build")
     label = np.full(window.shape, IGNORE, np.uint8)
     for tile in project.tiling.tiles(window):

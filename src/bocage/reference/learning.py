@@ -161,7 +161,11 @@ def _digest(
     return digest_json(
         {
             "layers": [
-                (layer.settings.model_dump_json(exclude={"paths"}), [file.stamp for file in layer.files_in(area)])
+                (
+                    layer.settings.model_dump_json(exclude={"paths", "licence", "attribution"}),
+                    layer.gsd,
+                    [file.stamp for file in layer.files_in(area)],
+                )
                 for layer in layers
             ],
             "alphabets": [asdict(alphabet) for alphabet in alphabets],

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bocage.errors import LayerError, SceneError
 from bocage.project import Project
+from bocage.reference.paths import split_archive
 from bocage.reference.tiles import Footprint, Tile, is_index, read_index
 from bocage.scenes.deliveries.archive import ARCHIVES, is_archive, open_archive
 from bocage.scenes.deliveries.files import DeliveryFiles
@@ -88,22 +89,8 @@ def find_sources(settings: LayerSettings, project: Project, touches: Touches) ->
     return list(found.values())
 
 
-def local_files(settings: LayerSettings, project: Project) -> Iterator[Path]:
-    """Yield the local files that the settings name, without opening one: those whose change is a change of the layer.
-
-    Of a folder all files are meant, of an archive the archive, of an index the index.
-    """
-    for pattern in settings.paths:
-        if pattern.startswith("s3://"):
-            continue
-        for path in project.paths(_split(pattern)[0]):
-            yield path
-            if path.is_dir():
-                yield from sorted(file for file in path.rglob("*") if file.is_file())
-
-
 def _sources(pattern: str, project: Project, settings: LayerSettings, touches: Touches) -> Iterator[Source]:
-    place, member = _split(pattern)
+    place, member = split_archive(pattern)
     if place.startswith("s3://"):
         yield from _remote(place, member, settings, touches)
         return
@@ -112,12 +99,6 @@ def _sources(pattern: str, project: Project, settings: LayerSettings, touches: T
             yield from _of_folder(path)
         elif path.is_file():
             yield from _of_file(str(path), member, settings, touches)
-
-
-def _split(pattern: str) -> tuple[str, str]:
-    """Return archive and member pattern; ``split_member`` knows files that lie there, not patterns."""
-    place, mark, member = pattern.partition("!/")
-    return (place, member) if mark and is_archive(place) else (pattern, "")
 
 
 def _of_folder(folder: Path) -> Iterator[Source]:
@@ -215,7 +196,7 @@ def _of_index(href: str, touches: Touches) -> Iterator[Source]:
     trees: dict[str, DeliveryFiles] = {}
     for tile in near:
         place = _place(tile, href)
-        archive, member = _split(place)
+        archive, member = split_archive(place)
         folder, _, name = (archive, "", member) if member else place.rpartition("/")
         if member or place.startswith("s3://"):
             if folder not in trees:

@@ -30,6 +30,8 @@ LICENCES: dict[LayerKind, Licence] = {
     "crop_types": _COPERNICUS,
     "clc_backbone": _COPERNICUS,
     "urban": _COPERNICUS,
+    "forest_mask": _COPERNICUS,
+    "crop_mask": _COPERNICUS,
     "canopy_height": Licence("CC BY 4.0", "Meta and World Resources Institute, Global Canopy Height Maps"),
     "worldcover": Licence(
         "CC BY 4.0",
@@ -37,8 +39,6 @@ LICENCES: dict[LayerKind, Licence] = {
     ),
     # Anyone's map: what it may be used for only its owner can say.
     "classes": _UNKNOWN,
-    "forest_mask": _UNKNOWN,
-    "crop_mask": _UNKNOWN,
     "environmental_zones": _UNKNOWN,
 }
 
@@ -46,5 +46,4 @@ LICENCES: dict[LayerKind, Licence] = {
 def licence_of(layer: LayerSettings) -> Licence:
     """Return the terms of a layer: what the settings say about it before what is known of its kind."""
     known = LICENCES.get(layer.kind, _UNKNOWN)
-    terms, attribution = (getattr(layer, name, None) for name in ("licence", "attribution"))
-    return Licence(terms or known.terms, attribution or known.attribution)
+    return Licence(layer.licence or known.terms, layer.attribution or known.attribution)

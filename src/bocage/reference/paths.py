@@ -1,0 +1,33 @@
+"""Which local files the settings of a layer name, found without opening one: `bocage status` asks it of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bocage.project import Project
+from bocage.scenes.deliveries.archive import is_archive
+from bocage.settings import LayerSettings
+
+
+def local_files(settings: LayerSettings, project: Project) -> Iterator[Path]:
+    """Yield the local files that the settings name, without opening one: those whose change is a change of the layer.
+
+    Of a folder all files are meant, of an archive the archive, of a shapefile its parts. Of an index the index alone
+    is meant, and nothing of a store: where such tiles change, ``bocage labels build`` notices it, not the status.
+    """
+    for pattern in settings.paths:
+        if pattern.startswith("s3://"):
+            continue
+        for path in project.paths(split_archive(pattern)[0]):
+            yield path
+            if path.suffix.lower() == ".shp":
+                yield from sorted(path.parent.glob(f"{path.stem}.*"))
+            if path.is_dir():
+                yield from sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def split_archive(pattern: str) -> tuple[str, str]:
+    """Return archive and member pattern; ``split_member`` knows files that lie there, not patterns."""
+    place, mark, member = pattern.partition("!/")
+    return (place, member) if mark and is_archive(place) else (pattern, "")
