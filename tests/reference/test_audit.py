@@ -5,6 +5,7 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
@@ -12,7 +13,7 @@ from shapely.geometry import box
 
 from bocage.errors import LayerError
 from bocage.project import Project
-from bocage.reference.audit import audit_corrections, write_audit
+from bocage.reference.audit import Audit, audit_corrections, write_audit
 from bocage.reference.labels import build_labels
 from bocage.scenes import catalogue_scenes
 from bocage.settings import LayerSettings
@@ -102,3 +103,8 @@ def test_a_file_without_rows_is_an_empty_audit(project: Project) -> None:
     audit = audit_corrections(project)
     assert audit.table.empty
     assert audit.figures()["changed_m2"] == 0
+
+
+def test_one_kind_of_change_is_named_as_several_are() -> None:
+    row = {"correction": 1, "author": "a", "before": 0, "after": 1, "area_m2": 2000.0}
+    assert Audit(pd.DataFrame([row]), ()).figures()["changes_m2"] == {"0 to 1": 2000.0}
