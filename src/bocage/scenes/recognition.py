@@ -34,8 +34,8 @@ from bocage.scenes.stretch import STRETCH_TAG, Method, find_stretch
 from bocage.scenes.structure import check_blocks, check_codestream, check_extent
 from bocage.scenes.survey import Survey, decode, survey
 
-# Metres: drones see a millimetre, and what is coarser than 100 m shows no hedge.
-_FINEST, _COARSEST = 1e-3, 100.0
+# Metres: from drones to maps of the globe; a damaged georeference gives pixels of other orders.
+_FINEST, _COARSEST = 1e-3, 100_000.0
 _NONE = ProductMetadata("none")
 
 
