@@ -6,6 +6,7 @@ goes on where it was.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from bisect import bisect_left
@@ -36,6 +37,7 @@ from bocage.scenes.rows import SceneRows
 from bocage.scenes.scene import Scene
 from bocage.scenes.sources import Candidate, Gathering, gather
 
+_log = logging.getLogger("bocage")
 # Changes whenever recognition would find something else in the same files.
 _VERSION = 3
 _CHECKPOINT_SECONDS = 60.0
@@ -68,7 +70,8 @@ def catalogue_scenes(
     Returns
     -------
     Outcome
-        The catalogue; figures: scenes, recognised anew, unchanged, sensors, and where scenes are harmonised the median
+        The catalogue; figures: scenes, recognised anew, unchanged, left out since their files are gone, sensors, and
+        where scenes are harmonised the median
         difference of overlapping scenes before and after, in grey values; every refused delivery with its reason, and
         every given path that holds none.
 
@@ -95,7 +98,8 @@ def catalogue_scenes(
         )
     gone = set(register.records) - left
     differences = bring_in_line(project, register, left, changed=bool(fresh or gone), refused=found.refused)
-    for name in gone:
+    for name in sorted(gone):
+        _log.warning("scene %s is left out of the catalogue: its files are gone or were refused", name)
         register.drop(name)
     register.write()
     for path in finished(project.folder / QUICKLOOKS, "*.jpg"):
@@ -107,6 +111,7 @@ def catalogue_scenes(
         "unchanged": len(left) - len(fresh),
         "refused": len(found.refused),
         "sensors": register.sensors(),
+        **({"left_out": len(gone)} if gone else {}),
         **differences,
     }
     return Outcome((project.scenes_file,), figures, tuple(found.refused))

@@ -107,7 +107,10 @@ def gather(project: Project, paths: Sequence[str] | None, records: Mapping[str, 
         _expand(project, pattern, wanted.given, wanted)
         if len(wanted.given) == before:
             # Who names a path expects a scene of it: silence would read as success.
-            found.refused.append(Refusal(pattern, _HELD.format(pattern), _NAME_ONE))
+            if any(sign in pattern for sign in "*?["):
+                found.refused.append(Refusal(pattern, _HELD.format(pattern), _NAME_ONE))
+            else:
+                found.refused.append(Refusal(pattern, f"{pattern} is not there", "check the path"))
     added = {record.key for record in records.values() if record.added}
     for record in records.values():
         remote = record.source.startswith("s3://")

@@ -89,3 +89,12 @@ def test_a_mask_that_joins_is_noticed(project: Project) -> None:
         file.update_tags(INTERNAL_MASK_FLAGS_1="2")
     assert path.stat().st_mtime_ns == state.st_mtime_ns
     assert catalogue_scenes(project).figures["recognised"] == 1
+
+
+def test_a_scene_whose_files_are_gone_is_counted(project: Project) -> None:
+    for name in ("a", "b"):
+        write_raster(project.folder / "scenes" / f"{name}.tif", noise(40, 40))
+    assert "left_out" not in catalogue_scenes(project).figures
+    (project.folder / "scenes" / "b.tif").unlink()
+    figures = catalogue_scenes(project).figures
+    assert (figures["scenes"], figures["left_out"]) == (1, 1)
