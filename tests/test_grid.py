@@ -69,3 +69,13 @@ def test_ten_kilometre_tile_has_its_name_on_the_reference_grid() -> None:
 def test_tile_of_part_pixels_is_refused() -> None:
     with pytest.raises(GridError, match="whole number"):
         Tiling(Grid("EPSG:3035", 2.0), 10_001)
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 60), st.integers(1, 60), st.integers(1, 25))
+def test_blocks_cover_a_window_once(column: int, row: int, width: int, height: int, size: int) -> None:
+    window = Window(column, row, width, height)
+    counts = np.zeros(window.shape, dtype=np.int64)
+    for block in window.blocks(size):
+        assert max(block.shape) <= size
+        counts[block.slices(window)] += 1
+    assert (counts == 1).all()

@@ -94,6 +94,12 @@ class Window:
         """Return the window grown by ``pixels`` on each side."""
         return Window(self.column - pixels, self.row - pixels, self.width + 2 * pixels, self.height + 2 * pixels)
 
+    def blocks(self, size: int) -> Iterator[Window]:
+        """Yield windows of at most ``size`` pixels on a side that cover this one once, row by row from its corner."""
+        for row in range(self.row, self.bottom, size):
+            for column in range(self.column, self.right, size):
+                yield Window(column, row, min(size, self.right - column), min(size, self.bottom - row))
+
     def slices(self, within: Window) -> tuple[slice, slice]:
         """Return the row and column slices of this window in an array that covers ``within``.
 

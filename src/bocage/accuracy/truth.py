@@ -60,7 +60,7 @@ def tallies(
     margin = BOUNDARY_PIXELS + 1
     cells: dict[str, Tally] = {}
     scenes: dict[str, Tally] = {}
-    blocks = [(cell.id, block) for cell in population.cells for block in _blocks(cell.window)]
+    blocks = [(cell.id, block) for cell in population.cells for block in cell.window.blocks(_BLOCK)]
     for name, block in track(blocks, "comparing with the reference"):
         padded = block.pad(margin)
         flags = compare(read(padded), label(padded))[block.slices(padded)]
@@ -90,14 +90,6 @@ def spread_of(values: Sequence[float]) -> dict[str, float | int] | None:
         "lowest": float(array.min()),
         "highest": float(array.max()),
     }
-
-
-def _blocks(window: Window) -> list[Window]:
-    return [
-        Window(column, row, min(_BLOCK, window.right - column), min(_BLOCK, window.bottom - row))
-        for row in range(window.row, window.bottom, _BLOCK)
-        for column in range(window.column, window.right, _BLOCK)
-    ]
 
 
 def _inside(footprint: Footprint, grid: Grid, window: Window) -> NDArray[np.bool_] | None:

@@ -7,7 +7,7 @@ Pixels without data take no part in the mean, and a cell that is observed on les
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,17 +86,10 @@ def cell_probability(
     blocks, so that the finer mosaic is never held whole.
     """
     result = np.empty(window.shape, np.float32)
-    for block in _blocks(window):
+    for block in window.blocks(_BLOCK):
         pixels = source.window(target.bounds(block))
         mosaic = read(pixels)
         rows = overlaps(source, pixels.row, pixels.height, target, block.row, block.height)
         columns = overlaps(source, pixels.column, pixels.width, target, block.column, block.width)
         result[block.slices(window)] = average(mosaic / np.float32(FULL), mosaic != NODATA, rows, columns)
     return result
-
-
-def _blocks(window: Window) -> Iterator[Window]:
-    """Yield the parts of a window that are small enough to hold at the resolution of the mosaic."""
-    for row in range(window.row, window.bottom, _BLOCK):
-        for column in range(window.column, window.right, _BLOCK):
-            yield Window(column, row, min(_BLOCK, window.right - column), min(_BLOCK, window.bottom - row))

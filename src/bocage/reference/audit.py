@@ -7,7 +7,6 @@ whenever it is made.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import pandas as pd
 
 from bocage.errors import LayerError
 from bocage.files import write_text
-from bocage.grid import Window
 from bocage.progress import track
 from bocage.project import Project
 from bocage.reference.corrections import NUMBER
@@ -94,7 +92,7 @@ def audit_corrections(project: Project) -> Audit:
     bare = replace(sources.learned(project.labels_folder, tiles), corrections=None)
     pixels: Counter[tuple[int, int]] = Counter()
     for tile in track([tile for tile in tiles if len(corrections.within(grid, tile.window))], "tiles audited"):
-        for block in _blocks(tile.window):
+        for block in tile.window.blocks(_BLOCK):
             owners = corrections.owners(grid, block)
             mine = owners > 0
             if mine.any():
@@ -118,12 +116,6 @@ def write_audit(project: Project, audit: Audit) -> Path:
     path = project.folder / FILE
     write_text(path, audit.table.round({"area_m2": 3}).to_csv(index=False, lineterminator="\n"))
     return path
-
-
-def _blocks(window: Window) -> Iterator[Window]:
-    for row in range(window.row, window.bottom, _BLOCK):
-        for column in range(window.column, window.right, _BLOCK):
-            yield Window(column, row, min(_BLOCK, window.right - column), min(_BLOCK, window.bottom - row))
 
 
 def _sum(areas: pd.Series) -> float:

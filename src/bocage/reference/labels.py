@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ def tiles_of_scenes(project: Project) -> list[Tile]:
 
 def _build_tile(sources: Sources, tile: Tile, path: Path, digest: str) -> dict[str, int]:
     bands = np.empty((2, *tile.window.shape), np.uint8)
-    blocks = list(_blocks(tile.window))
+    blocks = list(tile.window.blocks(BLOCK))
 
     def fill(block: Window) -> None:
         rows, columns = block.slices(tile.window)
@@ -157,13 +157,6 @@ def _build_tile(sources: Sources, tile: Tile, path: Path, digest: str) -> dict[s
         overviews="nearest",
     )
     return counts
-
-
-def _blocks(window: Window) -> Iterator[Window]:
-    """Yield windows of at most ``BLOCK`` pixels that cover a window once: memory depends on them, not on the tile."""
-    for row in range(window.row, window.bottom, BLOCK):
-        for column in range(window.column, window.right, BLOCK):
-            yield Window(column, row, min(BLOCK, window.right - column), min(BLOCK, window.bottom - row))
 
 
 def _count(bands: NDArray[np.uint8]) -> dict[str, int]:

@@ -126,7 +126,7 @@ def _read(path: Path, inputs: str) -> LatentModel | None:
 
 
 def _sample(layers: Sequence[Layer], tiles: Sequence[Tile]) -> Iterator[Window]:
-    blocks = sorted((block for tile in tiles for block in _blocks(tile.window)), key=_rank)
+    blocks = sorted((block for tile in tiles for block in tile.window.blocks(BLOCK)), key=_rank)
     taken = 0
     for block in blocks:
         if sum(bool(layer.files_in(block)) for layer in layers) >= FEWEST_LAYERS:
@@ -134,12 +134,6 @@ def _sample(layers: Sequence[Layer], tiles: Sequence[Tile]) -> Iterator[Window]:
             taken += 1
             if taken == MOST_BLOCKS:
                 return
-
-
-def _blocks(window: Window) -> Iterator[Window]:
-    for row in range(window.row, window.bottom, BLOCK):
-        for column in range(window.column, window.right, BLOCK):
-            yield Window(column, row, min(BLOCK, window.right - column), min(BLOCK, window.bottom - row))
 
 
 def _rank(block: Window) -> tuple[bytes, int, int]:
