@@ -56,28 +56,22 @@ def _project(folder: Path) -> Project:
     return Project.open(folder)
 
 
-def test_python_the_command_and_a_kill_give_the_same_weights(tmp_path: Path) -> None:
-    python = _project(tmp_path / "python")
+def test_the_command_after_a_kill_gives_the_weights_that_python_gives(tmp_path: Path) -> None:
+    python, command = _project(tmp_path / "python"), _project(tmp_path / "command")
     train_models(python)
-    command = _project(tmp_path / "command")
-    subprocess.run(_command(command.folder), check=True, capture_output=True)
-    killed = _project(tmp_path / "killed")
-    state = killed.models_folder / "slf" / "training" / "state.ckpt"
-    package = killed.models_folder / "slf" / "model.json"
-    with subprocess.Popen(_command(killed.folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    state = command.models_folder / "slf" / "training" / "state.ckpt"
+    with subprocess.Popen(_command(command.folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not state.is_file() and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert state.is_file()
-    assert not package.exists()
-    subprocess.run(_command(killed.folder), check=True, capture_output=True)
-    wanted = _weights(python)
-    for other in (command, killed):
-        found = _weights(other)
-        assert set(found) == set(wanted)
-        for name, tensor in wanted.items():
-            torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+    assert not (command.models_folder / "slf" / "model.json").exists()
+    subprocess.run(_command(command.folder), check=True, capture_output=True)
+    wanted, found = _weights(python), _weights(command)
+    assert set(found) == set(wanted)
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
 
 
 @pytest.mark.usefixtures("with_tiny")

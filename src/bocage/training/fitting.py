@@ -154,7 +154,7 @@ def train_run(
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
     crops = Crops(stores["train"], run, weighting)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
         network: nn.Module = build_network(run.backbone, run.pretrained)
         if run.recipe == "probe":
