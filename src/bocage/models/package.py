@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,9 +23,12 @@ from torch import nn
 
 from bocage.errors import ModelError
 from bocage.files import digest_file, write_bytes, write_json
+from bocage.models import forest
 from bocage.models.backbones import BACKBONES
+from bocage.models.forest.archive import pack, unpack
+from bocage.models.forest.segmenter import ForestSegmenter
 from bocage.models.network import MULTIPLE, build_network
-from bocage.models.segmenter import TorchSegmenter
+from bocage.models.segmenter import Segmenter, TorchSegmenter
 from bocage.scenes.stretch import Method
 
 WEIGHTS, ITEM = "model.safetensors", "model.json"
@@ -90,7 +94,9 @@ class ModelDescription:
     percentiles: tuple[float, float] = _PERCENTILES
 
 
-def save_package(folder: Path, network: nn.Module, description: ModelDescription) -> tuple[Path, Path]:
+def save_package(
+    folder: Path, network: nn.Module | ForestSegmenter, description: ModelDescription
+) -> tuple[Path, Path]:
     """Write a package into ``folder`` and return the paths of the weights and of the Item.
 
     Raises
@@ -98,10 +104,14 @@ def save_package(folder: Path, network: nn.Module, description: ModelDescription
     StorageError
         If the disk is full or the folder is not writable.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     weights = folder / WEIGHTS
-    write_bytes(weights, save(tensors))
-    parameters = sum(parameter.numel() for parameter in network.parameters())
+    if isinstance(network, ForestSegmenter):
+        write_bytes(weights, pack(network))
+        parameters = sum(trees.value.size for trees in network.forests)
+    else:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+        write_bytes(weights, save(tensors))
+        parameters = sum(parameter.numel() for parameter in network.parameters())
     write_json(folder / ITEM, _item(description, digest_file(weights), weights.stat().st_size, parameters))
     return weights, folder / ITEM
 
@@ -142,8 +152,8 @@ def read_description(folder: Path | str) -> tuple[ModelDescription, str]:
     return description, checksum.removeprefix(_SHA256)
 
 
-def load_model(folder: Path | str) -> TorchSegmenter:
-    """Open a package as a segmenter, on the GPU where there is one.
+def load_model(folder: Path | str) -> Segmenter:
+    """Open a package as a segmenter, a network on the GPU where there is one.
 
     Raises
     ------
@@ -152,11 +162,12 @@ def load_model(folder: Path | str) -> TorchSegmenter:
     """
     description, digest = read_description(folder)
     path = Path(folder) / WEIGHTS
-    if description.architecture != ARCHITECTURE or description.backbone not in BACKBONES:
+    grown = description.architecture == forest.ARCHITECTURE and description.backbone in forest.FORESTS
+    if not grown and (description.architecture != ARCHITECTURE or description.backbone not in BACKBONES):
         raise ModelError(
             f"{Path(folder) / ITEM} describes a model that this version does not know: {description.architecture} on "
             f"{description.backbone}",
-            f"use a {ARCHITECTURE} on one of: {', '.join(BACKBONES)}",
+            f"use a {ARCHITECTURE} on one of: {', '.join(BACKBONES)}; or a {forest.ARCHITECTURE}",
         )
     if not path.is_file():
         raise ModelError(f"{path} is missing", "copy the whole package, or train the model again")
@@ -165,6 +176,16 @@ def load_model(folder: Path | str) -> TorchSegmenter:
         raise ModelError(
             f"{path} is damaged or was altered: its SHA-256 is not the one in {ITEM}",
             "copy the whole package again, or train the model again",
+        )
+    if grown:
+        return unpack(
+            content,
+            str(path),
+            bands=description.bands,
+            resolution=description.resolution,
+            digest=digest,
+            stretch=description.stretch,
+            percentiles=description.percentiles,
         )
     network = build_network(description.backbone, pretrained=False)
     try:
@@ -217,7 +238,7 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
             "bocage:stretch": description.stretch,
             "bocage:percentiles": list(description.percentiles),
             "bocage:chip": description.chip,
-            "bocage:multiple": MULTIPLE,
+            "bocage:multiple": 1 if description.architecture == forest.ARCHITECTURE else MULTIPLE,
             "bocage:metrics": dict(description.metrics),
             "bocage:training_digest": description.training_digest,
         },
@@ -226,7 +247,7 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
             "model": {
                 "href": f"./{WEIGHTS}",
                 "type": "application/octet-stream; application=safetensors",
-                "title": "Weights of the network",
+                "title": "Weights of the model",
                 "roles": ["mlm:model", "mlm:weights"],
                 # STAC 1.1 allows bands in the properties only beside those of an asset, and MLM wants the former.
                 "bands": bands,
@@ -243,17 +264,20 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
 
 def _mlm(description: ModelDescription, parameters: int) -> dict[str, Any]:
     """Return the fields of the machine learning model extension."""
-    known = BACKBONES[description.backbone]
+    known = BACKBONES.get(description.backbone)
+    framework, version = "PyTorch", torch.__version__.partition("+")[0]
+    if description.architecture == forest.ARCHITECTURE:
+        framework, version = "scikit-learn", metadata.version("scikit-learn")
     return {
         # The extension wants a name that begins with a letter and ends with a letter or a digit; a run's name may not.
         "mlm:name": f"Bocage {description.name} model",
         "mlm:architecture": description.architecture,
         "mlm:tasks": ["semantic-segmentation"],
-        "mlm:framework": "PyTorch",
-        "mlm:framework_version": torch.__version__.partition("+")[0],
+        "mlm:framework": framework,
+        "mlm:framework_version": version,
         "mlm:total_parameters": parameters,
         "mlm:pretrained": description.pretrained,
-        "mlm:pretrained_source": known.weights if description.pretrained else None,
+        "mlm:pretrained_source": known.weights if known and description.pretrained else None,
         "mlm:input": [
             {
                 "name": "image",

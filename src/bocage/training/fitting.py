@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_json, write_json
+from bocage.models.forest import FORESTS
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import UNet, build_network
 from bocage.models.package import ModelDescription, load_model, save_package
@@ -36,6 +37,7 @@ from bocage.scenes.bands import BANDS
 from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
 from bocage.training.evaluation import evaluate, figures
+from bocage.training.forest_fitting import fit_forest
 from bocage.training.journal import BEST, STATE, Journal
 from bocage.training.task import CropModule, SegmentationTask
 
@@ -133,6 +135,10 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
+    if run.backbone in FORESTS:
+        result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
+        write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
+        return result
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         network = build_network(run.backbone, run.pretrained)
