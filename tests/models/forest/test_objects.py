@@ -80,20 +80,21 @@ def test_a_single_pixel_is_an_object() -> None:
 
 
 def test_a_strip_is_long_and_as_wide_as_it_is() -> None:
-    image = np.full((4, 30, 30), 200, np.uint8)
-    image[:, 10:13, 3:27] = 60
-    objects = _describe(image, np.ones((30, 30), np.bool_))
-    strip = objects.labels[11, 15]
-    assert (objects.labels == strip).sum() == pytest.approx(72, abs=8)
-    feature = dict(zip(objects.names, objects.features[strip].tolist(), strict=True))
+    image = np.full((4, 40, 40), 200, np.uint8)
+    valid = np.zeros((40, 40), np.bool_)
+    valid[10:14, 3:27] = True
+    objects = _describe(image, valid)
+    assert objects.features.shape[0] == 1
+    feature = dict(zip(objects.names, objects.features[0].tolist(), strict=True))
     # The side of a rectangle is sqrt(12) times the root of its second moment, the axis of an ellipse four times.
-    assert feature["width"] == pytest.approx(3 * 1.2 * 4 / np.sqrt(12), rel=0.15)
-    assert feature["length"] == pytest.approx(24 * 1.2 * 4 / np.sqrt(12), rel=0.15)
-    assert feature["elongation"] == pytest.approx(3 / 24, rel=0.15)
+    assert feature["width"] == pytest.approx(4 * 1.2 * 4 / np.sqrt(12), rel=1e-5)
+    assert feature["length"] == pytest.approx(24 * 1.2 * 4 / np.sqrt(12), rel=1e-5)
+    assert feature["elongation"] == pytest.approx(4 / 24, rel=1e-5)
+    assert feature["compactness"] == pytest.approx(4 * np.pi * 96 / 56**2, rel=1e-5)
 
 
 def test_profiles_tell_size_and_side() -> None:
-    band = np.full((40, 40), 100, np.uint8)
+    band = np.full((80, 80), 100, np.uint8)
     band[5:9, 5:9] = 180  # 16 square metres, bright: below the first threshold
     band[20:28, 20:28] = 30  # 64 square metres, dark: between the first and the second
     profiles = dict(zip(profile_names("b"), attribute_profiles(band, np.ones(band.shape, np.bool_), 1.0), strict=True))
@@ -101,7 +102,7 @@ def test_profiles_tell_size_and_side() -> None:
     first, second = (f"area_{int(area)}" for area in AREAS[:2])
     assert images[f"b_bright_{first}"][6, 6] == 80
     assert images[f"b_dark_{second}"][24, 24] == 70
-    elsewhere = [values[35, 35] for values in images.values()]
+    elsewhere = [values[60, 60] for values in images.values()]
     assert not any(elsewhere)
     assert sum(values[6, 6] for name, values in images.items() if "area" in name) == 80
 

@@ -1,5 +1,7 @@
 """The arrays predict what scikit-learn predicts, to the last bit, and nothing else passes for trees."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,7 +40,7 @@ def test_a_tree_of_one_leaf_says_its_share() -> None:
     ("name", "place", "value"),
     [("children", (0, 0), 10**6), ("children", (0, 1), 0), ("feature", 0, 5), ("value", 0, 1.5), ("roots", 0, 1)],
 )
-def test_arrays_that_are_no_trees_are_refused(name: str, place: object, value: float) -> None:
+def test_arrays_that_are_no_trees_are_refused(name: str, place: Any, value: float) -> None:
     arrays = {key: array.copy() for key, array in Trees.grown(_forest(3)[0]).arrays().items()}
     assert Trees.of(arrays, 5).roots.size == 6
     arrays[name][place] = value

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from bocage.models.forest.layers import measure_pixels
 from bocage.models.forest.objects import image_objects
-from bocage.models.forest.profiles import attribute_profiles
+from bocage.models.forest.profiles import attribute_profiles, profile_names
 
 VERSION = 1
 """Raised when the same image gives other objects or features: a forest of another version cannot read them."""
@@ -23,8 +23,6 @@ _BANDS = ("red", "green", "blue", "nir")
 _QUANTILES = (0.1, 0.5, 0.9)
 # Features whose contrast to the ground around is one, too.
 _CONTRASTED = ("nir", "brightness", "ndvi", "nir_varied", "nir_rough")
-# The widest object that the size of a bin allows for: the area is compared on a logarithmic scale.
-_TINY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +100,9 @@ def _columns(
             yield f"{name}_over_{wide}", inner - means[wide]
     yield from _shape(valid, labels, size, resolution)
     yield from _surroundings(labels, means)
-    for name, band in (("brightness", layers.brightness), ("greenness", layers.greenness)):
-        for layer, values in enumerate(attribute_profiles(band, valid, resolution)):
-            yield f"{name}_profile_{layer}", mean(values)
+    profiles = attribute_profiles(layers.brightness, valid, resolution)
+    for name, values in zip(profile_names("brightness"), profiles, strict=True):
+        yield name, mean(values)
 
 
 def _quantiles(

@@ -68,7 +68,7 @@ class _Stand:
         forest = RandomForestClassifier(
             recipe.trees,
             min_samples_leaf=recipe.leaf,
-            max_features=recipe.considered,
+            max_features="sqrt",
             random_state=self.seed,
             n_jobs=jobs,
         )

@@ -31,14 +31,13 @@ class Layers:
         (4, pixels) uint8.
     values
         The rest by name, float32.
-    brightness, greenness
-        (rows, columns) uint8 images that profiles are made of: the mean of the bands and NDVI, -1..1 as 0..255.
+    brightness
+        (rows, columns) uint8, the mean of the bands, which profiles are made of.
     """
 
     bands: NDArray[np.uint8]
     values: dict[str, NDArray[np.float32]]
     brightness: NDArray[np.uint8]
-    greenness: NDArray[np.uint8]
 
 
 def measure_pixels(image: NDArray[np.uint8], valid: NDArray[np.bool_], resolution: float) -> Layers:
@@ -48,6 +47,7 @@ def measure_pixels(image: NDArray[np.uint8], valid: NDArray[np.bool_], resolutio
     total = red + green + blue + nir
     brightness = (total / 4).astype(np.uint8)
     index = _ratio(nir - red, nir + red)
+    # NDVI as whole numbers, for sums that do not depend on their order.
     greenness = ((index + 1) * np.float32(127.5)).astype(np.uint8)
     values = {
         "ndvi": index,
@@ -62,11 +62,11 @@ def measure_pixels(image: NDArray[np.uint8], valid: NDArray[np.bool_], resolutio
         edge = 2 * max(1, round(metres / resolution / 2)) + 1
         number = _sum(inside, edge)
         for name, band in (("nir", image[_NIR]), ("brightness", brightness), ("greenness", greenness)):
-            mean = _sum(np.where(valid, band, 0).astype(np.float32), edge) / np.maximum(number, 1)
-            values[f"{name}_wide_{int(metres)}"] = mean
-        rough = np.minimum(values["nir_rough"], 255).astype(np.uint8)
-        values[f"nir_rough_wide_{int(metres)}"] = _sum(rough.astype(np.float32) * inside, edge) / np.maximum(number, 1)
-    return Layers(image[:, valid], {name: value[valid] for name, value in values.items()}, brightness, greenness)
+            total = _sum(np.where(valid, band, 0).astype(np.float32), edge)
+            values[f"{name}_wide_{int(metres)}"] = _ratio(total, number)
+        rough = np.minimum(values["nir_rough"], 255).astype(np.uint8).astype(np.float32) * inside
+        values[f"nir_rough_wide_{int(metres)}"] = _ratio(_sum(rough, edge), number)
+    return Layers(image[:, valid], {name: value[valid] for name, value in values.items()}, brightness)
 
 
 def _texture(name: str, band: NDArray[np.float32], inside: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -105,12 +105,10 @@ def _pairs(inside: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
 
 
 def _sum(band: NDArray[np.float32], edge: int) -> NDArray[np.float32]:
-    total: NDArray[np.float32] = cv2.boxFilter(
-        band, cv2.CV_32F, (edge, edge), normalize=False, borderType=cv2.BORDER_CONSTANT
-    )
-    return total
+    total = cv2.boxFilter(band, cv2.CV_32F, (edge, edge), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return total.astype(np.float32, copy=False)
 
 
 def _ratio(part: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
-    ratio: NDArray[np.float32] = part / np.maximum(whole, 1)
+    ratio: NDArray[np.float32] = np.divide(part, np.maximum(whole, 1), dtype=np.float32)
     return ratio

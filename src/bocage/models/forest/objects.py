@@ -59,5 +59,5 @@ def image_objects(
 
 
 def _smooth(band: NDArray[np.float32]) -> NDArray[np.float32]:
-    smooth: NDArray[np.float32] = cv2.sepFilter2D(band, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
-    return smooth
+    smooth = cv2.sepFilter2D(band, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
+    return smooth.astype(np.float32, copy=False)

@@ -16,9 +16,7 @@ class Recipe:
     trees
         Trees per forest.
     leaf
-        Least share of the labelled pixels' weight in a leaf, as a number of objects.
-    considered
-        Share of the features that a split chooses among.
+        Least number of objects in a leaf.
     answering
         How many training images answer for an image that was not trained on, where each has a forest.
     most
@@ -27,8 +25,7 @@ class Recipe:
 
     scale: float = 4.0
     smallest: int = 6
-    trees: int = 100
+    trees: int = 60
     leaf: int = 4
-    considered: float = 0.2
     answering: int = 3
     most: int = 400_000

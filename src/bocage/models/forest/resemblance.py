@@ -20,7 +20,8 @@ def signature(image: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.
     pixels = image[:, valid].astype(np.float32)
     index = (pixels[_NIR] - pixels[_RED]) / np.maximum(pixels[_NIR] + pixels[_RED], 1)
     layers = np.vstack([pixels, (index + 1) * np.float32(127.5)])
-    return np.quantile(layers, _QUANTILES, axis=1, method="lower").T.ravel().astype(np.float32)
+    values: NDArray[np.float32] = np.quantile(layers, _QUANTILES, axis=1, method="lower").T.ravel().astype(np.float32)
+    return values
 
 
 def resembling(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,12 +87,12 @@ class Trees:
             walking = walking[onward != at]
         return node
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name."""
         return {name: getattr(self, name) for name in ARRAYS}
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[np.generic]], features: int) -> Trees:
+    def of(cls, arrays: Mapping[str, NDArray[Any]], features: int) -> Trees:
         """Rebuild trees of such arrays, for objects of so many features.
 
         Raises
@@ -101,12 +102,16 @@ class Trees:
         """
         trees = cls(*(arrays[name] for name in ARRAYS))
         nodes = trees.feature.size
-        shapes = [(trees.children, (nodes, 2)), (trees.threshold, (nodes,)), (trees.value, (nodes,))]
+        shapes = [
+            (trees.children.shape, (nodes, 2)),
+            (trees.threshold.shape, (nodes,)),
+            (trees.value.shape, (nodes,)),
+        ]
         ends = np.append(trees.roots[1:], nodes)
         sound = (
             nodes > 0
             and trees.roots.size > 0
-            and all(array.shape == shape for array, shape in shapes)
+            and all(given == shape for given, shape in shapes)
             and trees.roots[0] == 0
             and bool((ends > trees.roots).all())
             and bool(((trees.feature >= 0) & (trees.feature < features)).all())
