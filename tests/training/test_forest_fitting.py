@@ -37,7 +37,12 @@ def test_a_run_leaves_a_package_that_predicts_what_was_scored(trained: tuple[Pro
     json.dumps(figures, allow_nan=False)
     for name in ("one", "each"):
         folder = project.models_folder / name
-        assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.safetensors", "training.json"]
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "README.md",
+            "model.json",
+            "model.safetensors",
+            "training.json",
+        ]
         model = load_model(folder)
         found = union = 0
         for index in (8, 9):

@@ -13,8 +13,10 @@ from typing import Any
 
 from bocage.errors import ModelError, TrainingError
 from bocage.models.forest import ARCHITECTURE
+from bocage.models.forest.archive import tensors_of
 from bocage.models.forest.growing import Forest, LabelledChip
-from bocage.models.package import ModelDescription, save_package
+from bocage.models.item import ModelDescription
+from bocage.models.package import save_package
 from bocage.project import Project
 from bocage.settings import RunSettings
 from bocage.training.chips import ChipStore
@@ -71,6 +73,7 @@ def fit_forest(
         name=run.name,
         backbone=run.backbone,
         architecture=ARCHITECTURE,
+        framework="scikit-learn",
         bands=segmenter.bands,
         resolution=segmenter.resolution,
         stretch=scenes.stretch,
@@ -82,7 +85,7 @@ def fit_forest(
         bbox=bbox,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-    save_package(folder, segmenter, description)
+    save_package(folder, tensors_of(segmenter), description)
     _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
     return {
         "backbone": run.backbone,

@@ -1,18 +1,20 @@
 """The package of a forest: what is saved is what is loaded; anything else is refused in words."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load, save
+from safetensors.torch import load
+from torch import Tensor
 
 from bocage.errors import ModelError
 from bocage.files import digest_file
 from bocage.models import ModelDescription, load_model, read_description, save_package
 from bocage.models.forest import ARCHITECTURE, FORESTS
-from bocage.models.forest.archive import pack, unpack
+from bocage.models.forest.archive import open_forest, pack, tensors_of
 from bocage.models.forest.growing import BANDS, Forest
 from bocage.models.forest.segmenter import ForestSegmenter
 from tests.models.forest.scenery import QUICK, scenery
@@ -25,7 +27,7 @@ def _grown(backbone: str) -> ForestSegmenter:
 
 def _describe(backbone: str) -> ModelDescription:
     return ModelDescription(
-        name="rival", backbone=backbone, architecture=ARCHITECTURE, bands=BANDS, resolution=1.2, stretch="percentile",
+        name="rival", backbone=backbone, architecture=ARCHITECTURE, framework="scikit-learn", bands=BANDS, resolution=1.2, stretch="percentile",
         chip=128,
     )  # fmt: skip
 
@@ -34,15 +36,13 @@ def _describe(backbone: str) -> ModelDescription:
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ForestSegmenter]:
     folder = tmp_path_factory.mktemp(request.param)
     model = _grown(request.param)
-    save_package(folder, model, _describe(request.param))
+    save_package(folder, tensors_of(model), _describe(request.param))
     return folder, model
 
 
-def _unpack(content: bytes, resolution: float = 1.2) -> ForestSegmenter:
-    return unpack(
-        content, "model.safetensors", bands=BANDS, resolution=resolution, digest="", stretch="percentile",
-        percentiles=(0.005, 0.995),
-    )  # fmt: skip
+def _open(tensors: Mapping[str, Tensor], resolution: float = 1.2) -> ForestSegmenter:
+    description = replace(_describe("forest"), resolution=resolution)
+    return open_forest(Path("model.safetensors"), tensors, description, "")
 
 
 def test_a_loaded_forest_predicts_as_the_saved_one(package: tuple[Path, ForestSegmenter]) -> None:
@@ -77,26 +77,25 @@ def test_a_tampered_file_is_refused(package: tuple[Path, ForestSegmenter], tmp_p
 
 def test_what_is_no_forest_is_refused(package: tuple[Path, ForestSegmenter]) -> None:
     _, model = package
-    content = pack(model)
-    assert pack(_unpack(content)) == content
+    tensors = load(pack(model))
+    assert pack(_open(tensors)) == pack(model)
     with pytest.raises(ModelError, match="holds no forest"):
-        _unpack(content[: len(content) // 2])
-    arrays = load(content)
+        _open({})
     with pytest.raises(ModelError, match="holds no forest"):
-        _unpack(save({name: array for name, array in arrays.items() if name != "0.value"}))
+        _open({name: tensor for name, tensor in tensors.items() if name != "0.value"})
     with pytest.raises(ModelError, match="decision trees"):
-        _unpack(save(arrays | {"0.children": arrays["0.children"] + 10**6}))
+        _open(tensors | {"0.children": tensors["0.children"] + 10**6})
     with pytest.raises(ModelError, match=r"grown at 1\.2 m"):
-        _unpack(content, resolution=0.6)
+        _open(tensors, resolution=0.6)
 
 
 def test_features_of_another_version_are_refused(
     package: tuple[Path, ForestSegmenter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = pack(package[1])
+    tensors = tensors_of(package[1])
     monkeypatch.setattr("bocage.models.forest.archive.VERSION", 0)
     with pytest.raises(ModelError, match="features of version"):
-        _unpack(content)
+        _open(tensors)
 
 
 def test_the_digest_follows_all_that_predictions_depend_on(package: tuple[Path, ForestSegmenter]) -> None:
