@@ -27,9 +27,15 @@ def _grown(backbone: str) -> ForestSegmenter:
 
 def _describe(backbone: str) -> ModelDescription:
     return ModelDescription(
-        name="rival", backbone=backbone, architecture=ARCHITECTURE, framework="scikit-learn", bands=BANDS, resolution=1.2, stretch="percentile",
+        name="rival",
+        backbone=backbone,
+        architecture=ARCHITECTURE,
+        framework="scikit-learn",
+        bands=BANDS,
+        resolution=1.2,
+        stretch="percentile",
         chip=128,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module", params=FORESTS)
