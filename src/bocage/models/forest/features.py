@@ -82,7 +82,7 @@ def _columns(
     size = np.bincount(number)
     layers = measure_pixels(image, valid, resolution)
 
-    def mean(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    def mean(values: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float64]:
         return np.bincount(number, values) / size
 
     means: dict[str, NDArray[np.float64]] = {}
