@@ -7,19 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+from bocage.settings.run import RunSettings as RunSettings
+from bocage.settings.section import Count, Positive, Section, Share
 
 BandName = Literal["red", "green", "blue", "nir", "other"]
-
-
-class Section(BaseModel):
-    """A table of the settings file: immutable, without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProjectSettings(Section):
@@ -256,23 +249,6 @@ class SamplesSettings(Section):
                     "with; let the two sum to less than 1"
                 )
         return self
-
-
-class RunSettings(Section):
-    """One training run: the backbone and what differs from the defaults."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "slf"
-    backbone: str = "efficientnet_lite0"
-    pretrained: bool = True
-    steps: Count = 2000
-    batch_size: Count = 8
-    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 256
-    augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
-    learning_rate: Positive = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
-    validate_every: Count = 200
-    average: Share = 0.99
-    seed: int = 0
 
 
 class TrainingSettings(Section):
