@@ -6,10 +6,13 @@ valid or not, and an invalid pixel enters as the middle of the range.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -48,6 +51,12 @@ class UNet(nn.Module):
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = MOMENTUM
 
+    @property
+    def trunk(self) -> nn.Module:
+        """What pretraining trains: from the scaled image to a list of feature maps, shallow to deep."""
+        trunk: nn.Module = self.encoder
+        return trunk
+
     def forward(self, images: Tensor, valid: Tensor) -> Tensor:
         """Return the logit of woody vegetation.
 
@@ -73,10 +82,15 @@ class UNet(nn.Module):
         return logit.squeeze(1)
 
 
-def build_network(backbone: str, pretrained: bool) -> UNet:
+def build_network(backbone: str, pretrained: bool, *, weights: Path | None = None) -> UNet:
     """Return an untrained network on that backbone, its encoder pretrained or random.
 
     Random weights come from torch's global generator: seed it for a repeatable network.
+
+    Parameters
+    ----------
+    weights
+        A safetensors file that holds the state of the trunk alone, in place of the published weights.
 
     Raises
     ------
@@ -85,7 +99,15 @@ def build_network(backbone: str, pretrained: bool) -> UNet:
     """
     chosen = find_backbone(backbone)
     network = UNet(chosen)
-    if pretrained:
+    if weights is not None:
+        try:
+            network.trunk.load_state_dict(load_file(weights))
+        except (SafetensorError, RuntimeError) as error:
+            raise ModelError(
+                f"{weights} does not hold a trunk of {backbone}: {str(error).splitlines()[0]}",
+                "pretrain the backbone again with this version",
+            ) from error
+    elif pretrained:
         network.encoder.load_state_dict(_fit(chosen, read_weights(backbone), network.encoder.state_dict()))
     return network.to(memory_format=torch.channels_last)
 

@@ -62,6 +62,8 @@ class ModelDescription:
         Edge of the crops that it was trained on, in pixels.
     pretrained
         Whether the encoder began with pretrained weights.
+    pretrained_source
+        What those were, where they are not the published ones of the backbone: name and SHA-256.
     metrics
         IoU, F1, precision and recall on the test chips.
     hyperparameters
@@ -88,6 +90,7 @@ class ModelDescription:
     bbox: tuple[float, float, float, float] | None = None
     created: str = ""
     percentiles: tuple[float, float] = _PERCENTILES
+    pretrained_source: str = ""
 
 
 def save_package(folder: Path, network: nn.Module, description: ModelDescription) -> tuple[Path, Path]:
@@ -135,6 +138,7 @@ def read_description(folder: Path | str) -> tuple[ModelDescription, str]:
             bbox=tuple(item["bbox"]) if "bbox" in item else None,
             created=str(properties["datetime"]),
             percentiles=_percentiles(properties),
+            pretrained_source=str(properties.get("bocage:pretrained_from", "")),
         )
         checksum = str(item["assets"]["model"]["file:checksum"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -220,6 +224,7 @@ def _item(description: ModelDescription, digest: str, size: int, parameters: int
             "bocage:multiple": MULTIPLE,
             "bocage:metrics": dict(description.metrics),
             "bocage:training_digest": description.training_digest,
+            **({"bocage:pretrained_from": description.pretrained_source} if description.pretrained_source else {}),
         },
         "links": [],
         "assets": {
@@ -253,7 +258,7 @@ def _mlm(description: ModelDescription, parameters: int) -> dict[str, Any]:
         "mlm:framework_version": torch.__version__.partition("+")[0],
         "mlm:total_parameters": parameters,
         "mlm:pretrained": description.pretrained,
-        "mlm:pretrained_source": known.weights if description.pretrained else None,
+        "mlm:pretrained_source": (description.pretrained_source or known.weights) if description.pretrained else None,
         "mlm:input": [
             {
                 "name": "image",

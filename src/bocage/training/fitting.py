@@ -24,6 +24,8 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_json, write_json
+from bocage.models.backbones import BACKBONES
+from bocage.models.homemade import find_homemade
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import UNet, build_network
 from bocage.models.package import ModelDescription, load_model, save_package
@@ -121,13 +123,16 @@ class _Fit:
 def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
     """Train one run unless it is done, and return its figures."""
     folder = project.models_folder / run.name
-    given = {
+    backbone, weights, source = _find_trunk(project, run)
+    given: dict[str, Any] = {
         "recipe": _RECIPE,
         "chips": chips,
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
     }
+    if source:
+        given["pretrained_from"] = source
     digest = digest_json(given)
     kept = _finished(folder, digest)
     if kept is not None:
@@ -135,7 +140,7 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
         return kept
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
-        network = build_network(run.backbone, run.pretrained)
+        network = build_network(backbone, run.pretrained, weights=weights)
         fit = _fit(network, run, stores, folder, digest)
     network.load_state_dict(load_file(folder / _WORKING / BEST))
     scenes = project.settings.scenes
@@ -150,11 +155,12 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
-        backbone=run.backbone,
+        backbone=backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
+        pretrained_source=source,
         chip=run.crop,
         pretrained=run.pretrained,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
@@ -178,6 +184,22 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     shutil.rmtree(folder / _WORKING)
     _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
     return result
+
+
+def _find_trunk(project: Project, run: RunSettings) -> tuple[str, Path | None, str]:
+    """Return the backbone of a run, the weights of its trunk where they are home-made, and what those are."""
+    if run.backbone in BACKBONES:
+        return run.backbone, None, ""
+    note, path = find_homemade(project, run.backbone)
+    if not run.pretrained:
+        return note.backbone, None, ""
+    here = (project.grid.resolution, project.settings.scenes.stretch)
+    if (note.resolution, note.stretch) != here:
+        _log.warning(
+            "run %s: backbone %s was pretrained at %g m with stretch %s; here they are %g m and %s",
+            *(run.name, note.name, note.resolution, note.stretch, *here),
+        )
+    return note.backbone, path, f"{note.name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}"
 
 
 def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
