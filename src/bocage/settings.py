@@ -291,8 +291,9 @@ class TrainingSettings(Section):
 class PretrainingSettings(Section):
     """Pretraining of a backbone on scenes without labels.
 
-    ``patch`` is the edge in pixels of the squares that are hidden, ``hidden`` their share of a crop. ``crop`` is a
-    multiple of both the patch and 32. ``keep_test_unseen`` leaves out the scenes and the ground of test and validation.
+    ``patch`` is the edge in pixels of the squares that are hidden, ``hidden`` their share of a crop, ``apart``
+    the share of crops in which each band has holes of its own. ``crop`` is a multiple of both the patch and 32.
+    ``keep_test_unseen`` leaves out the scenes and the ground of test and validation.
     """
 
     steps: Count = 2000
@@ -300,6 +301,7 @@ class PretrainingSettings(Section):
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 128
     patch: Annotated[int, Field(ge=4)] = 16
     hidden: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    apart: Share = 0.5
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     validate_every: Count = 200

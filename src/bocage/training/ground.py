@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import shapely
 from pyproj import CRS
 from shapely import MultiPolygon, Polygon
@@ -14,12 +15,14 @@ from bocage.outcome import Refusal
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.scenes.catalogue import Catalogue
-from bocage.scenes.footprint import polygonal, project_outline
+from bocage.scenes.footprint import polygonal, project_outline, transformer
 from bocage.scenes.scene import Scene
 
-# A scene whose pixel has another size on the project's lattice than on its own, by more than this share, is read on its
-# own: far from its meridian a projection stretches and turns what it shows.
-_DISTORTION = 0.02
+# A scene that the project's lattice shows longer or shorter in some direction, by more than this share, is read on its
+# own: far from home a projection stretches and shears what it shows. The European grid stays below it within Europe.
+_DISTORTION = 0.03
+# Metres from the centre of a scene at which that is measured.
+_STEP = 100.0
 _APART = ("test", "validation")
 
 
@@ -97,10 +100,9 @@ def place(scene: Scene, grid: Grid, unseen: Polygon | MultiPolygon | None) -> Gr
     unseen
         Ground that no crop may show, in the CRS of ``grid``.
     """
-    own = _own_pixel(scene)
     hidden = [outline for outline in (scene.clouds, unseen) if outline is not None]
     footprint = scene.footprint
-    if own is not None and scene.crs != grid.crs and abs(scene.gsd / own - 1) > _DISTORTION:
+    if scene.crs != grid.crs and _in_metres(scene.crs) and _distortion(scene, grid) > _DISTORTION:
         near = project_outline(footprint, grid.crs, scene.crs, scene.id)
         hidden = [
             project_outline(part, grid.crs, scene.crs, scene.id)
@@ -108,7 +110,7 @@ def place(scene: Scene, grid: Grid, unseen: Polygon | MultiPolygon | None) -> Gr
             if not part.is_empty
         ]
         footprint, grid = near, Grid(scene.crs, grid.resolution)
-        scene = replace(scene, footprint=near, gsd=own)
+        scene = replace(scene, footprint=near, gsd=math.sqrt(abs(scene.transform.determinant)))
     cover = polygonal(shapely.union_all(hidden).intersection(footprint)) if hidden else None
     left = footprint if cover is None else polygonal(footprint.difference(cover))
     if left.is_empty:
@@ -116,12 +118,19 @@ def place(scene: Scene, grid: Grid, unseen: Polygon | MultiPolygon | None) -> Gr
     return Ground(replace(scene, clouds=None if cover is None or cover.is_empty else cover), grid, left)
 
 
-def _own_pixel(scene: Scene) -> float | None:
-    """Return the edge of a pixel in metres as the scene's own CRS has it, or None where that is not in metres."""
-    known = CRS.from_user_input(scene.crs)
-    if not known.is_projected or any(axis.unit_conversion_factor != 1 for axis in known.axis_info[:2]):
-        return None
-    return math.sqrt(abs(scene.transform.determinant))
+def _in_metres(crs: str) -> bool:
+    known = CRS.from_user_input(crs)
+    return known.is_projected and all(axis.unit_conversion_factor == 1 for axis in known.axis_info[:2])
+
+
+def _distortion(scene: Scene, grid: Grid) -> float:
+    """Return by how much the lattice lengthens or shortens the middle of a scene, in the direction of the most."""
+    x, y = scene.transform @ (scene.shape[1] / 2, scene.shape[0] / 2)
+    change = transformer(scene.crs, grid.crs)
+    ends = [change.transform(x + _STEP * east, y + _STEP * north) for east, north in ((0, 0), (1, 0), (0, 1))]
+    axes = (np.array(ends[1:]) - np.array(ends[0])) / _STEP
+    lengths = np.linalg.svd(axes, compute_uv=False)
+    return float(np.abs(lengths - 1).max())
 
 
 def _unseen(project: Project, catalogue: Catalogue) -> tuple[frozenset[str], Polygon | MultiPolygon | None]:

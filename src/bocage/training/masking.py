@@ -6,9 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bocage.scenes.bands import BANDS
 
-def draw_hidden(edge: int, patch: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return which pixels of a square crop are hidden: a fixed share of its patches, drawn at random.
+
+def draw_hidden(
+    edge: int, patch: int, share: float, apart: float, rng: np.random.Generator, bands: int = len(BANDS)
+) -> NDArray[np.bool_]:
+    """Return what of a square crop is hidden: a fixed share of its patches, drawn at random.
+
+    Patches are hidden in all bands together, so that they have to be told from their surroundings; or each band has
+    patches of its own, and what is hidden in one can be told from the others at the same place.
 
     Parameters
     ----------
@@ -16,16 +23,21 @@ def draw_hidden(edge: int, patch: int, share: float, rng: np.random.Generator) -
         Edges of the crop and of a patch in pixels; the first is a multiple of the second.
     share
         Share of the patches that is hidden, 0 to 1, rounded to whole patches.
+    apart
+        Chance, 0 to 1, that the bands have holes of their own.
 
     Returns
     -------
     ndarray
-        (edge, edge), true where hidden.
+        (bands, edge, edge), true where hidden.
     """
     side = edge // patch
-    hidden = np.zeros(side * side, np.bool_)
-    hidden[rng.permutation(side * side)[: round(share * side * side)]] = True
-    return hidden.reshape(side, side).repeat(patch, axis=0).repeat(patch, axis=1)
+    draws = bands if rng.random() < apart else 1
+    hidden = np.zeros((draws, side * side), np.bool_)
+    for band in hidden:
+        band[rng.permutation(side * side)[: round(share * side * side)]] = True
+    whole = hidden.reshape(draws, side, side).repeat(patch, axis=1).repeat(patch, axis=2)
+    return np.broadcast_to(whole, (bands, edge, edge))
 
 
 def hidden_error(predicted: Tensor, image: Tensor, hidden: Tensor, valid: Tensor) -> Tensor:
@@ -37,7 +49,9 @@ def hidden_error(predicted: Tensor, image: Tensor, hidden: Tensor, valid: Tensor
     ----------
     predicted, image
         (n, bands, rows, columns) in the same units.
-    hidden, valid
+    hidden
+        (n, bands, rows, columns).
+    valid
         (n, rows, columns).
 
     Returns
@@ -45,24 +59,20 @@ def hidden_error(predicted: Tensor, image: Tensor, hidden: Tensor, valid: Tensor
     torch.Tensor
         A scalar, at least 0; exactly 0 with zero gradient where no pixel counts.
     """
-    counts = hidden & valid
+    counts = hidden & valid.unsqueeze(1)
     if not bool(counts.any()):
         return predicted.nan_to_num(0, 0, 0).sum() * 0
     # Selecting keeps an undefined value of a pixel that does not count out, where a product with 0 would not.
-    places = counts.unsqueeze(1).expand_as(predicted)
-    return (predicted[places].float() - image[places].float()).abs().mean()
+    return (predicted[counts].float() - image[counts].float()).abs().mean()
 
 
 def mean_colour(image: Tensor, shown: Tensor) -> Tensor:
-    """Return each crop's mean over what is shown, in all of its pixels: the guess that a network has to beat.
+    """Return the mean of each band of each crop over what is shown, everywhere: what a network has to beat.
 
     Parameters
     ----------
-    image
-        (n, bands, rows, columns).
-    shown
-        (n, rows, columns), true where the pixel may be looked at. A crop that shows nothing gives 0.
+    image, shown
+        (n, bands, rows, columns); the second is true where a number may be seen. Bands that show nothing give 0.
     """
-    weight = shown.unsqueeze(1)
-    number = weight.sum(dim=(2, 3), keepdim=True).clamp(min=1)
-    return ((image * weight).sum(dim=(2, 3), keepdim=True) / number).expand_as(image)
+    number = shown.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    return ((image * shown).sum(dim=(2, 3), keepdim=True) / number).expand_as(image)

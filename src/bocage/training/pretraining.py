@@ -352,7 +352,7 @@ def _by_mean_colour(batches: list[Batch]) -> float | None:
     if not batches:
         return None
     errors = [
-        hidden_error(mean_colour(image, batch.valid & ~batch.hidden), image, batch.hidden, batch.valid) / 2
+        hidden_error(mean_colour(image, batch.valid.unsqueeze(1) & ~batch.hidden), image, batch.hidden, batch.valid) / 2
         for batch in batches
         for image in [scale(batch.images)]
     ]

@@ -46,10 +46,12 @@ class Reconstruction(nn.Module):
         ----------
         images
             (n, 4, rows, columns) red, green, blue, nir, 0 to 255.
-        valid, hidden
-            (n, rows, columns). Nothing of a hidden or invalid pixel reaches the trunk.
+        valid
+            (n, rows, columns).
+        hidden
+            (n, 4, rows, columns). Nothing of a hidden or invalid pixel reaches the trunk.
         """
-        shown = torch.where(hidden.unsqueeze(1), self.token, scale(images)) * valid.unsqueeze(1)
+        shown = torch.where(hidden, self.token, scale(images)) * valid.unsqueeze(1)
         features: list[Tensor] = self.trunk(shown.contiguous(memory_format=torch.channels_last))
         result = self.lateral[-1](features[-1])
         for lateral, feature in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):

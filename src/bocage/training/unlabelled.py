@@ -39,8 +39,10 @@ class Batch:
     ----------
     images
         (n, 4, edge, edge) uint8 red, green, blue, nir; 0 where invalid.
-    valid, hidden
+    valid
         (n, edge, edge).
+    hidden
+        (n, 4, edge, edge).
     """
 
     images: Tensor
@@ -100,7 +102,7 @@ class SceneCrops:
     def crop(self, number: int) -> _Crop:
         """Return a crop and its holes."""
         rng = np.random.default_rng((self._seed, number))
-        edge = self._given.crop
+        given = self._given
         for _ in range(_TRIES):
             index = int(np.searchsorted(self._until[:-1], rng.random() * self._until[-1], side="right"))
             reader = self._reader(index)
@@ -109,7 +111,7 @@ class SceneCrops:
                 break
         turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
         image, valid = orient(patch.image, turns, mirror), orient(patch.valid, turns, mirror)
-        return _Crop(image, valid, draw_hidden(edge, self._given.patch, self._given.hidden, rng))
+        return _Crop(image, valid, draw_hidden(given.crop, given.patch, given.hidden, given.apart, rng))
 
     def _window(self, ground: Ground, frame: Window, rng: np.random.Generator) -> Window:
         """Return a crop with an open place in its middle half, which leaves the scene only where that is smaller."""
