@@ -299,7 +299,7 @@ class PretrainingSettings(Section):
     steps: Count = 2000
     batch_size: Count = 16
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 128
-    patch: Annotated[int, Field(ge=4)] = 16
+    patch: Annotated[int, Field(ge=4)] = 8
     hidden: Annotated[float, Field(gt=0, lt=1)] = 0.6
     apart: Share = 0.5
     learning_rate: Positive = 1e-3

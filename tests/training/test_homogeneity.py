@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from shapely.geometry import box
 
 from bocage.errors import SceneError
 from bocage.scenes import Catalogue, catalogue_scenes
@@ -46,7 +47,7 @@ def test_who_says_the_same_agrees_fully(seed: int) -> None:
 
 
 def test_the_figures_of_a_case_by_hand() -> None:
-    one, two = np.float32([0.9, 0.9, 0.1, 0.1]), np.float32([0.7, 0.3, 0.6, 0.1])
+    one, two = np.array([0.9, 0.9, 0.1, 0.1], np.float32), np.array([0.7, 0.3, 0.6, 0.1], np.float32)
     figures = Homogeneity.of(one, two, np.ones(4, np.bool_)).figures()
     assert figures == {
         "iou": round(1 / 3, 6),
@@ -109,6 +110,20 @@ def test_it_counts_what_a_look_at_both_images_counts(
     assert (found.pixels, found.both, found.one) == (expected.pixels, expected.both, expected.one)
     assert found.difference == pytest.approx(expected.difference)
     assert summary(result)["sensors"]["PHR and SPOT"]["pixels"] == int(valid.sum())
+
+
+def test_only_ground_within_counts(
+    takes: tuple[Catalogue, NDArray[np.uint8], NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    catalogue = Catalogue([takes[0].scene("a"), takes[0].scene("b")])
+    grid = build(tmp_path, 1).grid
+    # The shared ground begins at EAST + EDGE; 20 columns of it, of which the first 12 miss 12 rows of the second take.
+    within = box(EAST, NORTH - 2 * EDGE, EAST + EDGE + 40, NORTH)
+    result = measure_homogeneity(Bright(), catalogue, grid, within=within)  # type: ignore[arg-type]
+    assert result["PHR", "SPOT"].pixels == 20 * EDGE - 12 * 12
+    elsewhere = box(EAST - 500, NORTH, EAST - 400, NORTH + 100)
+    result = measure_homogeneity(Bright(), catalogue, grid, within=elsewhere)  # type: ignore[arg-type]
+    assert result["PHR", "SPOT"] == Homogeneity()
 
 
 def test_nothing_to_compare_is_told(

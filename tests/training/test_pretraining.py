@@ -17,7 +17,8 @@ from bocage.models.network import build_network
 from bocage.project import Project
 from bocage.settings import PretrainingSettings, SamplesSettings
 from bocage.training import train_models
-from bocage.training.pretraining import _Task, pretrain
+from bocage.training.pretraining import pretrain
+from bocage.training.reconstruction_task import ReconstructionTask
 from tests.training.fakes import build as build_chips
 from tests.training.fakes import short_run
 from tests.training.landscapes import build
@@ -78,17 +79,17 @@ def test_a_killed_one_goes_on_and_ends_the_same(
     tmp_path: Path, done: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = build(tmp_path, samples=TEST)
-    learn = _Task.learn
+    learn = ReconstructionTask.learn
     steps: list[int] = []
 
-    def watch(self: _Task, batch: Any, step: int) -> float:
+    def watch(self: ReconstructionTask, batch: Any, step: int) -> float:
         if len(steps) == 5:
             steps.append(-1)
             raise MemoryError("killed")
         steps.append(step)
         return learn(self, batch, step)
 
-    monkeypatch.setattr(_Task, "learn", watch)
+    monkeypatch.setattr(ReconstructionTask, "learn", watch)
     with pytest.raises(MemoryError):
         _pretrain(project)
     assert not (project.backbones_folder / NAME / NOTE).exists()
@@ -227,3 +228,14 @@ def test_a_loss_that_is_no_number_is_told(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PretrainingSettings.model_validate(change)
+
+
+def test_a_backbone_that_is_made_again_makes_the_training_stale(tmp_path: Path) -> None:
+    from bocage.stages import stage_named
+
+    project = build_chips(tmp_path, (short_run(backbone=NAME), short_run(name="plain")))
+    assert list(stage_named("train").outside(project)) == []
+    note = project.backbones_folder / NAME / NOTE
+    note.parent.mkdir(parents=True)
+    note.write_text("{}", encoding="utf-8")
+    assert list(stage_named("train").outside(project)) == [note]

@@ -71,9 +71,11 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Pretrain a backbone on the catalogued scenes, without labels; those of test and validation stay unseen."""
-    from bocage.training.pretraining import pretrain as run
+    from bocage import training
 
-    outcome = run(Project.open(project), backbone=backbone, name=name, steps=steps, from_scratch=from_scratch)
+    outcome = training.pretrain(
+        Project.open(project), backbone=backbone, name=name, steps=steps, from_scratch=from_scratch
+    )
     refused = [{"subject": one.subject, "reason": one.reason, "mend": one.mend} for one in outcome.refused]
     answer({"name": name, "folder": str(outcome.outputs[0]), **outcome.figures, "refused": refused}, as_json=as_json)
     if refused:

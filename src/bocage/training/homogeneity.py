@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from rasterio.features import geometry_mask
+from shapely import MultiPolygon, Polygon
 
 from bocage.errors import SceneError
 from bocage.grid import Bounds, Grid, Window
 from bocage.models.segmenter import Segmenter
 from bocage.progress import track
 from bocage.scenes.catalogue import Catalogue
+from bocage.scenes.footprint import polygonal
 from bocage.scenes.reader import SceneReader, open_scene
 from bocage.scenes.scene import Scene
 from bocage.training.evaluation import THRESHOLD
@@ -99,7 +102,13 @@ class Homogeneity:
 
 
 def measure_homogeneity(
-    segmenter: Segmenter, catalogue: Catalogue, grid: Grid, *, threshold: float = THRESHOLD, show: bool = False
+    segmenter: Segmenter,
+    catalogue: Catalogue,
+    grid: Grid,
+    *,
+    within: Polygon | MultiPolygon | None = None,
+    threshold: float = THRESHOLD,
+    show: bool = False,
 ) -> dict[tuple[str, str], Homogeneity]:
     """Return the agreement of a model with itself by pair of sensors, in the order of their names.
 
@@ -110,6 +119,8 @@ def measure_homogeneity(
     ----------
     segmenter
         A model of the project that the catalogue is of.
+    within
+        Ground to compare on, such as the cells of the test, in the CRS of ``grid``; all of it by default.
     show
         Show a progress bar.
 
@@ -127,7 +138,10 @@ def measure_homogeneity(
     for one, two in track(pairs, "pairs of scenes compared") if show else pairs:
         first, second = sorted((one, two), key=lambda scene: (scene.sensor, scene.id))
         key = (first.sensor, second.sensor)
-        result[key] = result.get(key, Homogeneity()) + _compare(segmenter, first, second, grid, threshold)
+        shared = first.footprint.intersection(second.footprint)
+        shared = shared if within is None else shared.intersection(within)
+        found = _compare(segmenter, first, second, polygonal(shared), grid, threshold)
+        result[key] = result.get(key, Homogeneity()) + found
     return dict(sorted(result.items()))
 
 
@@ -148,16 +162,25 @@ def summary(pairs: dict[tuple[str, str], Homogeneity]) -> dict[str, Any]:
     return {**whole.figures(), "sensors": {" and ".join(pair): one.figures() for pair, one in pairs.items()}}
 
 
-def _compare(segmenter: Segmenter, first: Scene, second: Scene, grid: Grid, threshold: float) -> Homogeneity:
-    shared = first.footprint.intersection(second.footprint)
-    shapely.prepare(shared)
+def _compare(
+    segmenter: Segmenter,
+    first: Scene,
+    second: Scene,
+    shared: Polygon | MultiPolygon,
+    grid: Grid,
+    threshold: float,
+) -> Homogeneity:
     result = Homogeneity()
+    if shared.is_empty:
+        return result
+    shapely.prepare(shared)
     with open_scene(first, grid) as one, open_scene(second, grid) as two:
         for block in _blocks(grid.window(Bounds(*shared.bounds))):
             if not shared.intersects(grid.bounds(block).polygon()):
                 continue
             seen = [_predict(segmenter, reader, block) for reader in (one, two)]
-            valid = seen[0][1] & seen[1][1]
+            inside = geometry_mask([shared], block.shape, grid.transform(block), invert=True)
+            valid = seen[0][1] & seen[1][1] & inside
             if valid.any():
                 result += Homogeneity.of(seen[0][0], seen[1][0], valid, threshold)
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import logging
 import math
 import pickle
@@ -34,7 +35,8 @@ from bocage.scenes.bands import BANDS
 from bocage.settings import PretrainingSettings
 from bocage.training.ground import Choice, choose_ground
 from bocage.training.masking import hidden_error, mean_colour
-from bocage.training.reconstruction import Reconstruction, scale, settle_statistics
+from bocage.training.reconstruction import Reconstruction, scale
+from bocage.training.reconstruction_task import ReconstructionTask
 from bocage.training.unlabelled import Batch, SceneCrops, split_grounds
 
 LOG, STATE = "log.csv", "state.ckpt"
@@ -42,10 +44,7 @@ _WORKING = "training"
 # Raised when the pretraining itself changes, so that a state of an older version is not gone on with.
 _RECIPE = 1
 _COLUMNS = ("step", "loss", "learning_rate", "held_out")
-_RISE = 0.1
 _HELD_OUT_BATCHES = 8
-_SETTLING_BATCHES = 64
-_CLIP = 1.0
 # The crops that the loss is told on are drawn by another stream of random numbers than those that are learned from.
 _OTHER_STREAM = 1 << 32
 _log = logging.getLogger("bocage")
@@ -182,7 +181,7 @@ def _pretrain(
     with torch.random.fork_rng():
         torch.manual_seed(given.seed)
         network = start.build()
-        task = _Task(Reconstruction(network), given, name)
+        task = ReconstructionTask(Reconstruction(network), given, name)
         clock = _Clock()
         rows = _fit(task, crops, held_out, folder, inputs, clock)
         task.settle(crops)
@@ -229,76 +228,8 @@ class _Clock:
         return self.before + time.monotonic() - self._started
 
 
-class _Task:
-    """The network, its optimiser and one step of both.
-
-    Parameters
-    ----------
-    network
-        What is trained.
-    """
-
-    def __init__(self, network: Reconstruction, given: PretrainingSettings, name: str) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        self.given = given
-        self._name = name
-        parameters = list(network.parameters())
-        groups = [
-            {"params": [one for one in parameters if one.ndim > 1], "weight_decay": given.weight_decay},
-            {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=given.learning_rate, betas=(0.9, 0.95))
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step: a linear rise, then half a cosine down to 0."""
-        rise = max(1, round(_RISE * self.given.steps))
-        if step < rise:
-            return self.given.learning_rate * (step + 1) / rise
-        return self.given.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / (self.given.steps - rise)))
-
-    def error(self, batch: Batch) -> torch.Tensor:
-        """Return the error over what is hidden, in shares of the full range of a band."""
-        batch = batch.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            predicted = self.network(batch.images, batch.valid, batch.hidden)
-        return hidden_error(predicted, scale(batch.images), batch.hidden, batch.valid) / 2
-
-    def learn(self, batch: Batch, step: int) -> float:
-        """Take step number ``step``, counted from 0, and return the loss before it."""
-        # Whatever the trunk drops at random follows from the step, so a resumed run drops the same.
-        torch.manual_seed(self.given.seed * 1_000_003 + step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate(step)
-        self.network.train()
-        loss = self.error(batch)
-        value = float(loss.item())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"backbone {self._name}: the loss is {value} at step {step + 1}",
-                f"lower pretraining.learning_rate (it is {self.given.learning_rate:g})",
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
-        self.optimiser.step()
-        return value
-
-    def judge(self, batches: list[Batch]) -> float:
-        """Return the mean error on held-out crops."""
-        self.network.eval()
-        with torch.inference_mode():
-            return math.fsum(float(self.error(batch).item()) for batch in batches) / len(batches)
-
-    def settle(self, crops: SceneCrops) -> None:
-        """Gather the running statistics of the trunk anew, on whole crops."""
-        for seen, batch in enumerate(crops.batches(self.given.steps, _SETTLING_BATCHES)):
-            there = batch.to(self.device)
-            settle_statistics(self.network.trunk, there.images, there.valid, seen)
-
-
 def _fit(
-    task: _Task, crops: SceneCrops, held_out: list[Batch], folder: Path, inputs: str, clock: _Clock
+    task: ReconstructionTask, crops: SceneCrops, held_out: list[Batch], folder: Path, inputs: str, clock: _Clock
 ) -> list[dict[str, float]]:
     """Train to the end, from where an earlier session with the same inputs stopped, and return the rows of the log."""
     given, name = task.given, folder.name
@@ -325,7 +256,7 @@ def _fit(
     return rows
 
 
-def _keep(path: Path, task: _Task, step: int, rows: list[dict[str, float]], clock: _Clock) -> None:
+def _keep(path: Path, task: ReconstructionTask, step: int, rows: list[dict[str, float]], clock: _Clock) -> None:
     content = io.BytesIO()
     weights, optimiser = task.network.state_dict(), task.optimiser.state_dict()
     state = {"network": weights, "optimiser": optimiser, "step": step, "rows": rows, "seconds": clock.seconds}
@@ -336,7 +267,7 @@ def _keep(path: Path, task: _Task, step: int, rows: list[dict[str, float]], cloc
 def _resume(working: Path, inputs: str) -> dict[str, Any] | None:
     """Return the state to resume from, or None after clearing what other inputs left behind."""
     note, path = working / "inputs.json", working / STATE
-    if path.is_file() and note.is_file() and note.read_text(encoding="utf-8").find(inputs) >= 0:
+    if path.is_file() and note.is_file() and json.loads(note.read_text(encoding="utf-8"))["digest"] == inputs:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
