@@ -47,7 +47,7 @@ def test_statistics_become_those_of_whole_images() -> None:
     norm.load_state_dict({**norm.state_dict(), "running_mean": torch.full((4,), 9.0)})
     batches = [torch.randint(0, 256, (2, 4, 8, 8), dtype=torch.uint8) for _ in range(3)]
     for seen, images in enumerate(batches):
-        settle_statistics(trunk, images, torch.ones(2, 8, 8).bool(), seen)
+        settle_statistics(trunk, scale(images), seen)
     expected = torch.stack([scale(images).mean(dim=(0, 2, 3)) for images in batches]).mean(dim=0)
     torch.testing.assert_close(norm.running_mean, expected)
     assert norm.momentum == 0.01

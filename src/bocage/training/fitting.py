@@ -24,11 +24,10 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_json, write_json
-from bocage.models.backbones import BACKBONES
-from bocage.models.homemade import find_homemade
+from bocage.models.item import ModelDescription
 from bocage.models.ndvi import NdviThreshold
-from bocage.models.network import UNet, build_network
-from bocage.models.package import ModelDescription, load_model, save_package
+from bocage.models.network import Network, build_network
+from bocage.models.package import load_model, save_package
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
 from bocage.progress import bar
@@ -123,16 +122,13 @@ class _Fit:
 def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
     """Train one run unless it is done, and return its figures."""
     folder = project.models_folder / run.name
-    backbone, weights, source = _find_trunk(project, run)
-    given: dict[str, Any] = {
+    given = {
         "recipe": _RECIPE,
         "chips": chips,
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
     }
-    if source:
-        given["pretrained_from"] = source
     digest = digest_json(given)
     kept = _finished(folder, digest)
     if kept is not None:
@@ -140,7 +136,7 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
         return kept
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
-        network = build_network(backbone, run.pretrained, weights=weights)
+        network = build_network(run.backbone, run.pretrained)
         fit = _fit(network, run, stores, folder, digest)
     network.load_state_dict(load_file(folder / _WORKING / BEST))
     scenes = project.settings.scenes
@@ -155,12 +151,11 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
-        backbone=backbone,
+        backbone=run.backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
-        pretrained_source=source,
         chip=run.crop,
         pretrained=run.pretrained,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
@@ -186,22 +181,6 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     return result
 
 
-def _find_trunk(project: Project, run: RunSettings) -> tuple[str, Path | None, str]:
-    """Return the backbone of a run, the weights of its trunk where they are home-made, and what those are."""
-    if run.backbone in BACKBONES:
-        return run.backbone, None, ""
-    note, path = find_homemade(project, run.backbone)
-    if not run.pretrained:
-        return note.backbone, None, ""
-    here = (project.grid.resolution, project.settings.scenes.stretch)
-    if (note.resolution, note.stretch) != here:
-        _log.warning(
-            "run %s: backbone %s was pretrained at %g m with stretch %s; here they are %g m and %s",
-            *(run.name, note.name, note.resolution, note.stretch, *here),
-        )
-    return note.backbone, path, f"{note.name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}"
-
-
 def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
     """Return the figures of a run that was finished with these inputs and whose package is whole."""
     try:
@@ -216,7 +195,7 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
     return figures_of_run
 
 
-def _fit(network: UNet, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
+def _fit(network: Network, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
     """Train to the end, from where an earlier session with the same inputs stopped."""
     working = folder / _WORKING
     state = _resume(working, digest)

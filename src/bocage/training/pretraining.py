@@ -25,9 +25,10 @@ from pydantic import ValidationError
 
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_file, digest_json, write_bytes, write_json, write_text
-from bocage.models.backbones import BACKBONES, fetch_weights
+from bocage.models.backbones import BACKBONES
 from bocage.models.homemade import HomemadeBackbone, find_homemade, homemade_folder, save_homemade
-from bocage.models.network import UNet, build_network
+from bocage.models.network import Network, build_network
+from bocage.models.weights import find_weights
 from bocage.outcome import Outcome
 from bocage.progress import bar
 from bocage.project import Project
@@ -111,7 +112,7 @@ class _Start:
     says: str
     licence: str
 
-    def build(self) -> UNet:
+    def build(self) -> Network:
         return build_network(self.backbone, self.published, weights=self.path)
 
 
@@ -127,11 +128,11 @@ def _find_start(project: Project, backbone: str, name: str, *, from_scratch: boo
     if from_scratch:
         return _Start(backbone, published=False, path=None, says="random", licence=own_licence)
     try:
-        digest = digest_file(fetch_weights(backbone))
+        digest = digest_file(find_weights(BACKBONES[backbone]))
     except ModelError as error:
         raise ModelError(error.problem, "bring the weights, or begin with random ones: --from-scratch") from error
     known = BACKBONES[backbone]
-    return _Start(backbone, published=True, path=None, says=f"{known.weights} {digest}", licence=known.licence)
+    return _Start(backbone, published=True, path=None, says=f"{known.pretrained_on} {digest}", licence=known.licence)
 
 
 def _changed(given: PretrainingSettings, steps: int | None) -> PretrainingSettings:
@@ -181,6 +182,7 @@ def _pretrain(
     with torch.random.fork_rng():
         torch.manual_seed(given.seed)
         network = start.build()
+        network.contract.check_shape((1, len(BANDS), given.crop, given.crop), (1, given.crop, given.crop))
         task = ReconstructionTask(Reconstruction(network), given, name)
         clock = _Clock()
         rows = _fit(task, crops, held_out, folder, inputs, clock)

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bocage.models.network import UNet
+from bocage.models.network import Network
 from bocage.scenes.bands import BANDS
 
 _WIDTH = 48
-_PROBE = 64
 
 
 class Reconstruction(nn.Module):
@@ -23,18 +22,25 @@ class Reconstruction(nn.Module):
     transformer are pretrained in the same way. Every level of the pyramid is brought to one width, and they are summed
     from the deepest to the finest (Lin et al. 2017); so every level has to know something.
 
+    A trunk without near infrared is asked for it all the same: what is green is told from how it reflects there.
+
     Parameters
     ----------
     network
         Its trunk is the one that is trained.
     """
 
-    def __init__(self, network: UNet) -> None:
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.trunk = network.trunk
+        self.contract = network.contract
+        self.register_buffer("gain", network.gain, persistent=False)
+        self.register_buffer("offset", network.offset, persistent=False)
         self.token = nn.Parameter(torch.zeros(1, len(BANDS), 1, 1))
-        widths = _widths(self.trunk)
-        self.lateral = nn.ModuleList(nn.Conv2d(width, _WIDTH, 1) for width in widths)
+        self.lateral = nn.ModuleList(nn.Conv2d(width, _WIDTH, 1) for width in self.trunk.channels)
         self.head = nn.Sequential(
             nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1), nn.GELU(), nn.Conv2d(_WIDTH, len(BANDS), 3, padding=1)
         )
@@ -51,8 +57,7 @@ class Reconstruction(nn.Module):
         hidden
             (n, 4, rows, columns). Nothing of a hidden or invalid pixel reaches the trunk.
         """
-        shown = torch.where(hidden, self.token, scale(images)) * valid.unsqueeze(1)
-        features: list[Tensor] = self.trunk(shown.contiguous(memory_format=torch.channels_last))
+        features = self.trunk(self.trunk_input(torch.where(hidden, self.token, scale(images)), valid))
         result = self.lateral[-1](features[-1])
         for lateral, feature in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):
             result = functional.interpolate(result, size=feature.shape[-2:], mode="nearest") + lateral(feature)
@@ -60,13 +65,18 @@ class Reconstruction(nn.Module):
         image: Tensor = functional.interpolate(self.head(result), size=size, mode="bilinear")
         return image
 
+    def trunk_input(self, pixels: Tensor, valid: Tensor) -> Tensor:
+        """Return pixels -1..1 of all bands as the trunk takes them; an invalid one is the middle of the range."""
+        shown = (pixels * valid.unsqueeze(1)).contiguous(memory_format=torch.channels_last)
+        return shown[:, list(self.contract.places)] * self.gain + self.offset
+
 
 def scale(images: Tensor) -> Tensor:
-    """Return bytes 0..255 as the trunk takes them, -1..1."""
+    """Return bytes 0..255 as -1..1."""
     return images.float() / 127.5 - 1
 
 
-def settle_statistics(trunk: nn.Module, images: Tensor, valid: Tensor, seen: int) -> None:
+def settle_statistics(trunk: nn.Module, images: Tensor, seen: int) -> None:
     """Move the running statistics of batch normalisation to the mean over the batches seen so far and this one.
 
     They were gathered on images with holes, which have other means and variances than the whole images that a network
@@ -74,8 +84,8 @@ def settle_statistics(trunk: nn.Module, images: Tensor, valid: Tensor, seen: int
 
     Parameters
     ----------
-    images, valid
-        As :meth:`Reconstruction.forward` takes them.
+    images
+        Whole images as the trunk takes them.
     seen
         How many batches came before; 0 begins anew.
     """
@@ -86,15 +96,7 @@ def settle_statistics(trunk: nn.Module, images: Tensor, valid: Tensor, seen: int
         norm.momentum = 1 / (seen + 1)
     trunk.train()
     with torch.no_grad():
-        trunk((scale(images) * valid.unsqueeze(1)).contiguous(memory_format=torch.channels_last))
+        trunk(images)
     trunk.train(training)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-
-
-def _widths(trunk: nn.Module) -> list[int]:
-    training = trunk.training
-    with torch.no_grad():
-        features: list[Tensor] = trunk.eval()(torch.zeros(1, len(BANDS), _PROBE, _PROBE))
-    trunk.train(training)
-    return [feature.shape[1] for feature in features]

@@ -86,4 +86,5 @@ class ReconstructionTask:
         """Gather the running statistics of the trunk anew, on whole crops."""
         for seen, batch in enumerate(crops.batches(self.given.steps, _SETTLING_BATCHES)):
             there = batch.to(self.device)
-            settle_statistics(self.network.trunk, there.images, there.valid, seen)
+            whole = self.network.trunk_input(scale(there.images), there.valid)
+            settle_statistics(self.network.trunk, whole, seen)
