@@ -12,9 +12,11 @@ from bocage.models.homemade import (
     NOTE,
     WEIGHTS,
     HomemadeBackbone,
+    Trunk,
     find_homemade,
     homemade_folder,
     list_homemade,
+    resolve_backbone,
     save_homemade,
 )
 from bocage.models.network import build_network
@@ -120,3 +122,11 @@ def test_a_note_that_is_wrong_is_refused(made: Project, change: dict[str, object
 
 def test_a_project_without_any_lists_none(project: Project) -> None:
     assert list_homemade(project) == []
+
+
+def test_a_run_of_another_pixel_is_warned(made: Project, caplog: pytest.LogCaptureFixture) -> None:
+    trunk = resolve_backbone(made, "county", pretrained=True)
+    assert (trunk.backbone, trunk.weights) == ("efficientnet_lite0", find_homemade(made, "county")[1])
+    assert "pretrained at 1.2 m with stretch none; this project has 2 m and percentile" in caplog.text
+    assert resolve_backbone(made, "county", pretrained=False) == Trunk("efficientnet_lite0")
+    assert resolve_backbone(made, "resnet50", pretrained=True) == Trunk("resnet50")

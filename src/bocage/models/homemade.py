@@ -7,6 +7,7 @@ that was altered.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WEIGHTS, NOTE = "backbone.safetensors", "backbone.json"
 _FORMAT = 1
+_log = logging.getLogger("bocage")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # Names that a run's backbone may have besides those of networks.
 _RESERVED = frozenset({"forest", "forest_per_image"})
@@ -75,6 +77,49 @@ class HomemadeBackbone:
     created: str
     digest: str = ""
     format: int = field(default=_FORMAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """What the backbone of a run stands for.
+
+    Attributes
+    ----------
+    backbone
+        A backbone of Bocage, or the name of a forest.
+    weights
+        The weights of a home-made one; None for the published or random ones.
+    source
+        Name and SHA-256 of home-made weights, which the package keeps; else empty.
+    """
+
+    backbone: str
+    weights: Path | None = None
+    source: str = ""
+
+
+def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
+    """Return what a run's backbone of that name stands for; without ``pretrained`` its weights are not looked for.
+
+    Warns where a home-made one has seen other pixels than those of the project.
+
+    Raises
+    ------
+    ModelError
+        If there is no backbone of that name, or a home-made one is damaged or altered.
+    """
+    if name in BACKBONES or name in _RESERVED:
+        return Trunk(name)
+    note, weights = find_homemade(project, name)
+    if not pretrained:
+        return Trunk(note.backbone)
+    here = (project.grid.resolution, project.settings.scenes.stretch)
+    if (note.resolution, note.stretch) != here:
+        _log.warning(
+            "backbone %s was pretrained at %g m with stretch %s; this project has %g m and %s",
+            *(name, note.resolution, note.stretch, *here),
+        )
+    return Trunk(note.backbone, weights, f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}")
 
 
 def save_homemade(project: Project, trunk: nn.Module, note: HomemadeBackbone) -> Path:

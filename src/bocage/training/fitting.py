@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_json, write_json
+from bocage.models.homemade import resolve_backbone
 from bocage.models.item import ModelDescription
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import Network, build_network
@@ -122,12 +123,14 @@ class _Fit:
 def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
     """Train one run unless it is done, and return its figures."""
     folder = project.models_folder / run.name
+    trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
     given = {
         "recipe": _RECIPE,
         "chips": chips,
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
+        "pretrained_from": trunk.source,
     }
     digest = digest_json(given)
     kept = _finished(folder, digest)
@@ -136,7 +139,7 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
         return kept
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
-        network = build_network(run.backbone, run.pretrained)
+        network = build_network(trunk.backbone, run.pretrained, weights=trunk.weights)
         fit = _fit(network, run, stores, folder, digest)
     network.load_state_dict(load_file(folder / _WORKING / BEST))
     scenes = project.settings.scenes
@@ -151,13 +154,14 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
-        backbone=run.backbone,
+        backbone=trunk.backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
         chip=run.crop,
         pretrained=run.pretrained,
+        pretrained_source=trunk.source,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,

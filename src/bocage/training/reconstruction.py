@@ -80,7 +80,7 @@ def settle_statistics(trunk: nn.Module, images: Tensor, seen: int) -> None:
     """Move the running statistics of batch normalisation to the mean over the batches seen so far and this one.
 
     They were gathered on images with holes, which have other means and variances than the whole images that a network
-    is fine-tuned on and used for (Tian et al. 2023, SparK, sec. 3).
+    is fine-tuned on and used for (Tian et al. 2023, SparK).
 
     Parameters
     ----------
