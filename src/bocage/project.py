@@ -117,6 +117,11 @@ class Project:
         return self.folder / "models"
 
     @property
+    def backbones_folder(self) -> Path:
+        """One folder per backbone that was pretrained here."""
+        return self.folder / "backbones"
+
+    @property
     def map_folder(self) -> Path:
         """Probability tiles and their STAC Items."""
         return self.folder / "map"

@@ -91,6 +91,13 @@ def _stratum_files(project: Project) -> Iterator[Path]:
         yield from project.labels_folder.glob("*.tif")
 
 
+def _backbone_files(project: Project) -> Iterator[Path]:
+    for run in project.settings.training.runs:
+        note = project.backbones_folder / run.backbone / "backbone.json"
+        if note.is_file():
+            yield note
+
+
 def _truth_files(project: Project) -> Iterator[Path]:
     if project.settings.accuracy.reference is not None:
         from bocage.reference.paths import local_files
@@ -139,6 +146,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.training:train_models",
         sections=(*_PLACE, "training"),
         after=("chips",),
+        outside=_backbone_files,
         hashed=True,
     ),
     Stage(

@@ -26,6 +26,7 @@ app.add_typer(scenes.app, name="scenes", help="Recognise, check and catalogue de
 app.add_typer(labels.app, name="labels", help="Fuse reference layers and corrections to labels.")
 app.add_typer(samples.app, name="samples", help="Draw stratified cells and cut chips.")
 app.add_typer(models.app, name="models", help="Backbones, their licences and weights.")
+app.command("pretrain")(models.pretrain)
 app.command("train")(models.train)
 app.command("map")(mapping.map_)
 app.command("features")(products.features)

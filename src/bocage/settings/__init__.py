@@ -264,6 +264,39 @@ class TrainingSettings(Section):
         return self
 
 
+class PretrainingSettings(Section):
+    """Pretraining of a backbone on scenes without labels.
+
+    ``patch`` is the edge in pixels of the squares that are hidden, ``hidden`` their share of a crop, ``apart``
+    the share of crops in which each band has holes of its own. ``crop`` is a multiple of both the patch and 32.
+    ``keep_test_unseen`` leaves out the scenes and the ground of test and validation.
+    """
+
+    steps: Count = 2000
+    batch_size: Count = 16
+    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 128
+    patch: Annotated[int, Field(ge=4)] = 8
+    hidden: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    apart: Share = 0.5
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    validate_every: Count = 200
+    keep_test_unseen: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _patches_fit(self) -> Self:
+        patches = (self.crop // self.patch) ** 2
+        if self.crop % self.patch:
+            raise ValueError(f"crop {self.crop} is not a multiple of patch {self.patch}; set one that is")
+        if not 0 < round(self.hidden * patches) < patches:
+            raise ValueError(
+                f"hidden {self.hidden} of the {patches} patches of a crop hides none or all of them; set another "
+                "share, or a smaller patch"
+            )
+        return self
+
+
 class MappingSettings(Section):
     """How the probability mosaic is made."""
 
@@ -313,6 +346,7 @@ class Settings(Section):
     reference: ReferenceSettings = ReferenceSettings()
     samples: SamplesSettings = SamplesSettings()
     training: TrainingSettings = TrainingSettings()
+    pretraining: PretrainingSettings = PretrainingSettings()
     mapping: MappingSettings = MappingSettings()
     features: FeaturesSettings = FeaturesSettings()
     products: ProductsSettings = ProductsSettings()

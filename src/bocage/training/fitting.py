@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
+from bocage.models.homemade import resolve_backbone
 from bocage.models.item import UNET, ModelDescription
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import build_network
@@ -139,6 +140,7 @@ def train_run(
         As :func:`train_models`.
     """
     weighting = Weighting.of(project, run, stores["train"].chips)
+    trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
     given = {
         "recipe": _RECIPE,
         "chips": chips_digest,
@@ -146,6 +148,7 @@ def train_run(
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
+        "pretrained_from": trunk.source,
     }
     digest = digest_json(given)
     kept = _finished(folder, digest)
@@ -155,7 +158,7 @@ def train_run(
     crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
-        built = build_network(run.backbone, run.pretrained)
+        built = build_network(trunk.backbone, run.pretrained, weights=trunk.weights)
         network = Probe(built) if run.recipe == "probe" else built
         precision = choose_precision(run, network)
         progress = learn(network, run, crops, stores["validation"] if run.select == "best" else None, folder, digest)
@@ -172,7 +175,7 @@ def train_run(
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
-        backbone=run.backbone,
+        backbone=trunk.backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
@@ -180,6 +183,7 @@ def train_run(
         chip=run.crop,
         architecture=PROBE if run.recipe == "probe" else UNET,
         pretrained=run.pretrained,
+        pretrained_source=trunk.source,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,
