@@ -1,7 +1,7 @@
 """Training: chips become a model package that knows its score on ground that training never saw.
 
-``train_models`` is the stage, ``train_run`` one run of it on any chips; ``pretrain`` makes a backbone from scenes without
-labels. The submodules import torch and lightning; they are imported when a name is first used.
+``train_models`` is the stage, ``train_run`` one run of it on any chips; ``pretrain`` makes a backbone from scenes
+without labels. The submodules import torch and lightning; they are imported when a name is first used.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
+from bocage.models.forest import FORESTS
 from bocage.models.homemade import resolve_backbone
 from bocage.models.item import UNET, ModelDescription
 from bocage.models.ndvi import NdviThreshold
@@ -31,6 +32,7 @@ from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
 from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
+from bocage.training.forest_fitting import fit_forest
 from bocage.training.journal import KEPT, WORKING
 from bocage.training.precision import choose_precision
 from bocage.training.session import learn
@@ -155,6 +157,10 @@ def train_run(
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
+    if run.backbone in FORESTS:
+        result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
+        write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
+        return result
     crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
