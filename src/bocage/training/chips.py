@@ -187,10 +187,16 @@ def _look(project: Project, sample_id: str, scene_id: str, split: str) -> Chip:
     values = _read(label)[0]
     number = np.bincount(values.ravel(), minlength=256)
     rows, columns = values.shape
-    running = np.pad((values != IGNORE).cumsum(0).cumsum(1), ((1, 0), (1, 0)))[np.ix_(_edges(rows), _edges(columns))]
-    decided = np.diff(np.diff(running, axis=0), axis=1)
+    decided = count_decided(values)
     tree, other = int(number[1]), int(number[0])
     return Chip(sample_id, scene_id, split, image, label, (rows, columns), tree, other, decided, digest_file(label))
+
+
+def count_decided(label: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the numbers of decided pixels in 8 x 8 blocks of a label."""
+    rows, columns = label.shape
+    running = np.pad((label != IGNORE).cumsum(0).cumsum(1), ((1, 0), (1, 0)))[np.ix_(_edges(rows), _edges(columns))]
+    return np.diff(np.diff(running, axis=0), axis=1)
 
 
 def _edges(size: int) -> NDArray[np.int64]:

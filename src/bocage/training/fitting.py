@@ -87,7 +87,7 @@ def train_models(
     splits = survey(project)
     chips = digest_chips(splits)
     stores = {split: ChipStore(members) for split, members in splits.items()}
-    results = {run.name: _train(project, run, stores, chips) for run in runs}
+    results = {run.name: train_run(project, run, stores, chips, project.models_folder / run.name) for run in runs}
     rival = _rival(project, stores, chips)
     outputs = [project.models_folder / run.name for run in runs]
     return Outcome((*outputs, project.models_folder / _RIVAL), {"runs": results, "ndvi": rival})
@@ -118,9 +118,10 @@ class _Fit:
     seconds: float
 
 
-def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
-    """Train one run unless it is done, and return its figures."""
-    folder = project.models_folder / run.name
+def train_run(
+    project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str, folder: Path
+) -> dict[str, Any]:
+    """Train one run into a folder unless it is done there, and return its figures."""
     given = {
         "recipe": _RECIPE,
         "chips": chips,
@@ -202,7 +203,9 @@ def _fit(network: UNet, run: RunSettings, stores: Mapping[str, ChipStore], folde
     on_gpu = torch.cuda.is_available()
     workers = min(8, max((os.cpu_count() or 1) - 1, 0)) if on_gpu else 0
     with bar(f"{run.name}: training steps", run.steps) as advance, _quiet():
-        journal = Journal(folder, stores["validation"], advance, state and state["journal"])
+        journal = Journal(
+            folder, stores["validation"] if run.select == "best" else None, advance, state and state["journal"]
+        )
         trainer = lightning.Trainer(
             accelerator="gpu" if on_gpu else "cpu",
             devices=1,

@@ -43,7 +43,7 @@ class Journal(lightning.Callback):
     def __init__(
         self,
         folder: Path,
-        validation: ChipStore,
+        validation: ChipStore | None,
         advance: Callable[[int], None],
         state: Mapping[str, Any] | None = None,
     ) -> None:
@@ -88,14 +88,16 @@ class Journal(lightning.Callback):
     def on_train_epoch_end(self, _trainer: Any, task: Any) -> None:
         """Validate the average, keep it if it is the best so far, and write log and state."""
         assert isinstance(task, SegmentationTask)
-        segmenter = TorchSegmenter(task.average, bands=BANDS, resolution=0.0, digest="")
-        scores = total(evaluate(segmenter, self._validation)).scores()
         if self._losses:
             self.rows.append(self._row(task))
-        self.rows[-1] |= {name: value for name, value in scores.items() if name in _COLUMNS and value is not None}
-        iou = scores["iou"] or 0.0
+        iou = self.best_iou
+        if self._validation is not None:
+            segmenter = TorchSegmenter(task.average, bands=BANDS, resolution=0.0, digest="")
+            scores = total(evaluate(segmenter, self._validation)).scores()
+            self.rows[-1] |= {name: value for name, value in scores.items() if name in _COLUMNS and value is not None}
+            iou = scores["iou"] or 0.0
         training = self._folder / "training"
-        if iou > self.best_iou:
+        if self._validation is None or iou > self.best_iou:
             self.best_iou, self.best_step = iou, task.step
             tensors = {name: value.detach().cpu().contiguous() for name, value in task.average.state_dict().items()}
             write_bytes(training / BEST, save(tensors))
