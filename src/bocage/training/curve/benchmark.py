@@ -9,39 +9,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from bocage.errors import SettingsError
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import bar
 from bocage.project import Project
-from bocage.settings import BenchmarkSettings, RunSettings
+from bocage.settings import BenchmarkSettings
 from bocage.training.curve.arms import choose_arms, refuse_arm
 from bocage.training.curve.bench import Bench
-from bocage.training.curve.cell import Cell, CellRecord
+from bocage.training.curve.cell import CellRecord
+from bocage.training.curve.plan import Plan
+from bocage.training.curve.summary import write_summary
 from bocage.training.curve.workers import Job, train_cells
 
 _log = logging.getLogger("bocage")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The arms, budgets and number of orders of one benchmark."""
-
-    arms: tuple[RunSettings, ...]
-    budgets: tuple[int, ...]
-    orders: int
-
-    @property
-    def cells(self) -> list[tuple[Cell, RunSettings]]:
-        """Every cell with its arm; whole orders come first, so that a benchmark that is stopped compares all arms."""
-        return [
-            (Cell(arm.name, order, budget), arm)
-            for order in range(self.orders)
-            for budget in self.budgets
-            for arm in self.arms
-        ]
 
 
 def run_benchmark(
@@ -93,8 +74,8 @@ def run_benchmark(
     _log.info("benchmark: %d cells, %d are there, %d to train", len(plan.cells), len(records), len(jobs))
     records += _train(project, bench, jobs, workers or project.settings.benchmark.workers, keep)
     refused += [Refusal(str(record.cell), record.reason, record.mend) for record in records if not record.done]
-    done = [record for record in records if record.done]
-    return Outcome((project.benchmark_folder,), _figures(plan, bench, done), tuple(refused))
+    outputs, figures = write_summary(project, plan, records, refused)
+    return Outcome(outputs, {**figures, "units": len(bench.units)}, tuple(refused))
 
 
 def _plan(
@@ -141,7 +122,3 @@ def _train(project: Project, bench: Bench, jobs: Sequence[Job], workers: int, ke
             note(record)
             advance(1)
     return records
-
-
-def _figures(plan: Plan, bench: Bench, done: Sequence[CellRecord]) -> dict[str, Any]:
-    return {"cells": len(plan.cells), "done": len(done), "units": len(bench.units)}
