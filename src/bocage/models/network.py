@@ -6,6 +6,7 @@ valid or not, and an invalid pixel enters as the middle of the range.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import timm
@@ -21,6 +22,8 @@ MOMENTUM = 0.1
 MULTIPLE = 32
 _RGB = 3
 _BANDS = 4
+# The stages of timm's encoders by the names of their parameters; what lies before them is the stem.
+_STAGE = re.compile(r"(?:blocks\.|layer)(\d+)\.")
 
 
 class UNet(nn.Module):
@@ -64,13 +67,36 @@ class UNet(nn.Module):
         torch.Tensor
             (n, rows, columns); meaningless where invalid.
         """
-        scaled = (images.float() / 127.5 - 1) * valid.unsqueeze(1)
-        features: list[Tensor] = self.encoder(scaled.contiguous(memory_format=torch.channels_last))
+        features = self.features(images, valid)
         result = features[-1]
         for stage, skip in zip(self.decoder, features[-2::-1], strict=True):
             result = stage(torch.cat([functional.interpolate(result, scale_factor=2.0), skip], dim=1))
         logit: Tensor = self.head(self.full(functional.interpolate(result, scale_factor=2.0)))
         return logit.squeeze(1)
+
+    def features(self, images: Tensor, valid: Tensor) -> list[Tensor]:
+        """Return what the trunk makes of the images, from its first stage to its deepest."""
+        scaled = (images.float() / 127.5 - 1) * valid.unsqueeze(1)
+        features: list[Tensor] = self.encoder(scaled.contiguous(memory_format=torch.channels_last))
+        return features
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The part that may come pretrained."""
+        encoder: nn.Module = self.encoder
+        return encoder
+
+    def depths(self) -> list[list[nn.Parameter]]:
+        """Return the trunk's parameters, each once, from its stem to its deepest stage."""
+        stages: dict[int, list[nn.Parameter]] = {}
+        for name, parameter in self.encoder.named_parameters():
+            found = _STAGE.match(name)
+            stages.setdefault(1 + int(found[1]) if found else 0, []).append(parameter)
+        return [stages[depth] for depth in sorted(stages)]
+
+    def fresh(self) -> list[nn.Parameter]:
+        """Return the parameters that are not of the trunk, each once."""
+        return [one for part in (self.decoder, self.full, self.head) for one in part.parameters()]
 
 
 def build_network(backbone: str, pretrained: bool) -> UNet:

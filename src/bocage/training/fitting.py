@@ -4,46 +4,39 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import pickle
 import shutil
-import signal
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from bocage.errors import ModelError, SettingsError, TrainingError
+from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
 from bocage.models.ndvi import NdviThreshold
-from bocage.models.network import UNet, build_network
+from bocage.models.network import build_network
 from bocage.models.package import ModelDescription, load_model, save_package
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
-from bocage.progress import bar
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.scenes.bands import BANDS
 from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
+from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
-from bocage.training.journal import BEST, STATE, Journal
-from bocage.training.task import CropModule, SegmentationTask
+from bocage.training.journal import KEPT, WORKING
+from bocage.training.precision import choose_precision
+from bocage.training.session import learn
+from bocage.training.weighting import Weighting
 
 RECEIPT = "training.json"
-_WORKING = "training"
 _RIVAL = "ndvi.json"
 # Raised when the training itself changes, so that packages of an older version are made again.
-_RECIPE = 1
+RECIPE = 2
 _log = logging.getLogger("bocage")
 
 
@@ -84,7 +77,7 @@ def train_models(
         runs = project.settings.training.runs
         if backbone or name or steps:
             runs = (_changed(runs, backbone, name, steps),)
-    splits = survey(project)
+    splits = survey(project, validates=any(run.select == "best" for run in runs))
     chips = digest_chips(splits)
     stores = {split: ChipStore(members) for split, members in splits.items()}
     results = {run.name: train_run(project, run, stores, chips, project.models_folder / run.name) for run in runs}
@@ -109,22 +102,37 @@ def _changed(runs: Sequence[RunSettings], backbone: str | None, name: str | None
         raise SettingsError(f"{fault['loc'][0]} {fault['input']!r}: {fault['msg']}", "give another value") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """What a finished training knows of itself."""
-
-    best_iou: float
-    best_step: int
-    seconds: float
-
-
 def train_run(
-    project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str, folder: Path
+    project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips_digest: str, folder: Path
 ) -> dict[str, Any]:
-    """Train one run into a folder unless it is done there, and return its figures."""
+    """Train one run into ``folder`` unless it is done there, score it, and return its figures.
+
+    Parameters
+    ----------
+    stores
+        Chips by split: "train", "test" and, unless the run keeps its last weights, "validation".
+    chips_digest
+        Of the chips and of what is done with them: a package of other chips is made again.
+    folder
+        Where the package goes, with ``log.csv``, ``tensorboard/`` and ``training.json``.
+
+    Returns
+    -------
+    dict
+        ``test`` holds the scores on the test chips in all and per scene; ``kept_step`` the step whose weights are kept
+        and ``validation_iou`` theirs; ``seconds``, ``crops_per_second``, ``megapixels_per_second`` and ``peak_bytes``
+        what it cost.
+
+    Raises
+    ------
+    TrainingError, ModelError
+        As :func:`train_models`.
+    """
+    weighting = Weighting.of(project, run, stores["train"].chips)
     given = {
-        "recipe": _RECIPE,
-        "chips": chips,
+        "recipe": RECIPE,
+        "chips": chips_digest,
+        "weights": weighting and weighting.digest,
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
@@ -134,11 +142,13 @@ def train_run(
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
+    crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         network = build_network(run.backbone, run.pretrained)
-        fit = _fit(network, run, stores, folder, digest)
-    network.load_state_dict(load_file(folder / _WORKING / BEST))
+        precision = choose_precision(run, network)
+        progress = learn(network, run, crops, stores["validation"] if run.select == "best" else None, folder, digest)
+    network.load_state_dict(load_file(folder / WORKING / KEPT))
     scenes = project.settings.scenes
     segmenter = TorchSegmenter(
         network,
@@ -165,18 +175,24 @@ def train_run(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     save_package(folder, network, description)
+    rate = progress.crops_per_second(run)
     result = {
         "backbone": run.backbone,
         "pretrained": run.pretrained,
-        "steps": run.steps,
-        "best_step": fit.best_step,
-        "validation_iou": fit.best_iou,
-        "seconds": round(fit.seconds, 1),
-        "samples_per_second": round(run.steps * run.batch_size / max(fit.seconds, 1e-9), 2),
+        "recipe": run.recipe,
+        "precision": precision,
+        "steps": progress.step,
+        "stopped_early": progress.stopped,
+        "kept_step": progress.kept_step,
+        "validation_iou": progress.best_iou,
+        "seconds": round(progress.seconds, 1),
+        "crops_per_second": round(rate, 2),
+        "megapixels_per_second": round(rate * run.crop**2 / 1e6, 4),
+        "peak_bytes": progress.memory,
         "test": test,
     }
     write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
-    shutil.rmtree(folder / _WORKING)
+    shutil.rmtree(folder / WORKING)
     _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
     return result
 
@@ -193,63 +209,6 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
         # No receipt, or none that holds: the run is trained again, which mends whatever was wrong.
         return None
     return figures_of_run
-
-
-def _fit(network: UNet, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
-    """Train to the end, from where an earlier session with the same inputs stopped."""
-    working = folder / _WORKING
-    state = _resume(working, digest)
-    task = SegmentationTask(network, run, state and state["task"])
-    on_gpu = torch.cuda.is_available()
-    workers = min(8, max((os.cpu_count() or 1) - 1, 0)) if on_gpu else 0
-    with bar(f"{run.name}: training steps", run.steps) as advance, _quiet():
-        journal = Journal(
-            folder, stores["validation"] if run.select == "best" else None, advance, state and state["journal"]
-        )
-        trainer = lightning.Trainer(
-            accelerator="gpu" if on_gpu else "cpu",
-            devices=1,
-            precision="bf16-mixed" if on_gpu else "32-true",
-            max_steps=run.steps - task.first,
-            max_epochs=-1,
-            gradient_clip_val=1.0,
-            reload_dataloaders_every_n_epochs=1,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=working,
-            callbacks=[journal],
-            # Lightning would otherwise take over the signals of a batch system that it finds itself in.
-            plugins=[LightningEnvironment()],
-        )
-        try:
-            trainer.fit(task, CropModule(stores["train"], task, workers))
-        except SystemExit as error:
-            if not journal.interrupted:
-                raise
-            # Lightning leaves interrupts switched off and exits; the command line has its own words for them.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from error
-    return _Fit(journal.best_iou, journal.best_step, journal.seconds)
-
-
-def _resume(working: Path, digest: str) -> dict[str, Any] | None:
-    """Return the state to resume from, or None after clearing what other inputs left behind."""
-    note, path = working / "inputs.json", working / STATE
-    there = all(one.is_file() for one in (note, path, working / BEST))
-    if there and json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}", f"remove {working} and train again") from error
-        _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
-        return state
-    shutil.rmtree(working, ignore_errors=True)
-    write_json(note, {"digest": digest})
-    return None
 
 
 def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
@@ -276,20 +235,3 @@ def _degrees(project: Project, chips: Sequence[Chip]) -> tuple[float, float, flo
     ids = {chip.sample_id for chip in chips}
     west, south, east, north = table[table["sample_id"].isin(ids)].to_crs("EPSG:4326").total_bounds
     return float(west), float(south), float(east), float(north)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice to its own developers out of our log; its errors still show."""
-    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            warnings.filterwarnings("ignore", message=r".*num_workers.*")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

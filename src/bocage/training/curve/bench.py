@@ -16,7 +16,7 @@ from bocage.training.chips import ChipStore, digest_chips, survey
 from bocage.training.curve.annotation import AnnotatedStore
 from bocage.training.curve.cell import Cell, CellRecord, cell_inputs
 from bocage.training.curve.units import Unit, find_units, order_units, unit_edge
-from bocage.training.fitting import train_run
+from bocage.training.fitting import RECIPE, train_run
 
 PACKAGES = "packages"
 
@@ -44,14 +44,21 @@ class Bench:
     def __init__(self, project: Project, *, keep: bool = False) -> None:
         self._project = project
         self._keep = keep
-        splits = survey(project)
+        splits = survey(project, validates=False)
         self._stores = {split: ChipStore(chips) for split, chips in splits.items()}
         settings = project.settings.benchmark
         self.units = find_units(self._stores["train"], unit_edge(project), settings.minimum_decided)
         self._samples = Samples.read(project)
         scenes = project.settings.scenes
         self._ground = digest_json(
-            [digest_chips(splits), scenes.stretch, scenes.percentiles, project.grid.resolution, project.grid.crs]
+            [
+                RECIPE,
+                digest_chips(splits),
+                scenes.stretch,
+                scenes.percentiles,
+                project.grid.resolution,
+                project.grid.crs,
+            ]
         )
         self._ordered = cache(self._order)
 

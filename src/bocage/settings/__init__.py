@@ -5,21 +5,15 @@ An unknown key is an error: a misspelt setting that is silently ignored costs a 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.run import RunSettings as RunSettings
+from bocage.settings.section import Count, Positive, Section, Share
 
 BandName = Literal["red", "green", "blue", "nir", "other"]
-
-
-class Section(BaseModel):
-    """A table of the settings file: immutable, without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProjectSettings(Section):
@@ -258,35 +252,6 @@ class SamplesSettings(Section):
         return self
 
 
-class RunSettings(Section):
-    """One training run: the backbone and what differs from the defaults."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "slf"
-    backbone: str = "efficientnet_lite0"
-    pretrained: bool = True
-    steps: Count = 2000
-    batch_size: Count = 8
-    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 256
-    augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
-    learning_rate: Positive = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
-    validate_every: Count = 200
-    select: Literal["best", "last"] = "best"
-    average: Share = 0.99
-    seed: int = 0
-
-
-# What the arms of a benchmark have in common, so that only the model differs.
-_EQUAL = ("steps", "batch_size", "crop", "augmentation", "average")
-_ARMS = (
-    RunSettings(name="forest_per_image", backbone="forest_per_image", select="last"),
-    RunSettings(name="forest", backbone="forest", select="last"),
-    RunSettings(name="unet_resnet50", backbone="resnet50", pretrained=False, select="last"),
-    RunSettings(name="lite0_random", backbone="efficientnet_lite0", pretrained=False, select="last"),
-    RunSettings(name="lite0_imagenet", backbone="efficientnet_lite0", select="last"),
-)
-
-
 class TrainingSettings(Section):
     """The training runs; mapping uses the one that ``mapping.model`` names."""
 
@@ -297,66 +262,6 @@ class TrainingSettings(Section):
         names = [run.name for run in self.runs]
         if len(set(names)) != len(names):
             raise ValueError(f"two runs share a name: {sorted(names)}")
-        return self
-
-
-class BenchmarkSettings(Section):
-    """The learning curve: which models are compared, on how many annotations, and how often.
-
-    An annotation is a square of ``unit`` metres of a training chip (without it the whole chip), of which
-    ``minimum_decided`` or more has a label. ``run`` is what the arms share; each arm names what it has of its own, its
-    backbone above all. Every arm trains for the same number of steps of as many crops, whatever the budget.
-
-    ``factor`` and ``margin`` are those of the test "IoU of the candidate with N / factor annotations is that of the
-    ``baseline`` with N, less the margin".
-    """
-
-    unit: Positive | None = None
-    minimum_decided: Annotated[float, Field(gt=0, le=1)] = 0.5
-    budgets: Annotated[tuple[Count, ...], Field(min_length=1)] = (5, 25, 125, 500)
-    orders: Count = 5
-    seed: Annotated[int, Field(ge=0)] = 0
-    run: RunSettings = RunSettings(select="last")
-    arms: tuple[RunSettings, ...] = _ARMS
-    baseline: str = "unet_resnet50"
-    factor: Annotated[float, Field(gt=1)] = 20.0
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    resamples: Annotated[int, Field(ge=100)] = 2000
-    workers: Count = 1
-
-    @model_validator(mode="before")
-    @classmethod
-    def _arms_share_the_run(cls, content: Any) -> Any:
-        if not isinstance(content, dict):
-            return content
-        shared = {"select": "last", **content.get("run", {})}
-        arms = content.get("arms", [arm.model_dump(exclude_unset=True) for arm in _ARMS])
-        return content | {
-            "run": shared,
-            "arms": [{**shared, **arm} if isinstance(arm, dict) else arm for arm in arms],
-        }
-
-    @model_validator(mode="after")
-    def _fair(self) -> Self:
-        names = [arm.name for arm in self.arms]
-        if len(set(names)) != len(names):
-            raise ValueError(f"two arms share a name: {sorted(names)}")
-        if self.baseline not in names:
-            raise ValueError(f"baseline {self.baseline!r} is not an arm; they are {', '.join(names)}")
-        if list(self.budgets) != sorted(set(self.budgets)):
-            raise ValueError("budgets must rise")
-        for arm in self.arms:
-            if arm.select != "last":
-                raise ValueError(
-                    f"arm {arm.name!r} selects its weights by validation labels, which its budget does not count"
-                )
-            unequal = [name for name in _EQUAL if getattr(arm, name) != getattr(self.run, name)]
-            if unequal:
-                raise ValueError(
-                    f"arm {arm.name!r} has its own {', '.join(unequal)}; arms that are compared share them in "
-                    "[benchmark.run]"
-                )
         return self
 
 
