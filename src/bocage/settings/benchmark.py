@@ -38,7 +38,8 @@ class BenchmarkSettings(Section):
 
     An annotation is a square of ``unit`` metres of a training chip (without it the whole chip), of which
     ``minimum_decided`` or more has a label. ``run`` is what the arms share; each arm names what it has of its own: its
-    backbone and the recipe by which that learns. Every arm trains for the same number of steps of as many crops, whatever the budget.
+    backbone and the recipe by which that learns. Every arm trains for the same number of steps of as many crops,
+    whatever the budget.
 
     ``factor`` and ``margin`` are those of the test "IoU of the candidate with N / factor annotations is that of the
     ``baseline`` with N, less the margin".

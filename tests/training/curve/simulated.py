@@ -11,7 +11,7 @@ BUDGETS = (5, 25, 125, 500)
 
 def logistic(budget: float, *, half: float, low: float = 0.3, high: float = 0.8) -> float:
     """Return an IoU that is midway between low and high at ``half`` annotations."""
-    return low + (high - low) / (1 + (half / budget) ** 0.7)
+    return float(low + (high - low) / (1 + (half / budget) ** 0.7))
 
 
 def counts(iou: float, pixels: int = 10_000) -> dict[str, int]:

@@ -49,7 +49,7 @@ class Resamples:
     @property
     def least(self) -> int:
         """The smaller number of orders and scenes, on which the width of an interval hangs."""
-        return min(self.orders.shape[1], self.scenes.shape[1])
+        return int(min(self.orders.shape[1], self.scenes.shape[1]))
 
     def curves(self, counts: Floats, name: str) -> Floats:
         """Return the mean over orders of a measure, (resamples, budgets), in every resample.

@@ -37,7 +37,7 @@ def draw(comparison: Comparison, results: Results, unit: str) -> dict[str, bytes
     from matplotlib.figure import Figure
 
     # A fixed salt and no date: the same cells give the same file.
-    style = {"svg.hashsalt": "bocage", "font.size": 9.5, "axes.edgecolor": _FAINT, "text.color": _INK}
+    style: Any = {"svg.hashsalt": "bocage", "font.size": 9.5, "axes.edgecolor": _FAINT, "text.color": _INK}
     with mpl.rc_context(style):
         figure = Figure(figsize=(12.4, 6.0), dpi=140, layout="constrained")
         FigureCanvasAgg(figure)

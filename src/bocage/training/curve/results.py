@@ -70,7 +70,8 @@ class Results:
 
     def of_arm(self, arm: str) -> Floats:
         """Return the counts (orders, budgets, scenes, counts) of one arm."""
-        return self.counts[self.arms.index(arm)]
+        counts: Floats = self.counts[self.arms.index(arm)]
+        return counts
 
     def there(self, arm: str) -> NDArray[np.bool_]:
         """Return which cells (orders, budgets) of an arm have a result."""
