@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from bocage.cli.application import app
@@ -16,6 +15,7 @@ from bocage.training.curve import run_benchmark
 from bocage.training.curve.bench import Bench
 from bocage.training.curve.cell import Cell, CellRecord
 from bocage.training.curve.workers import train_cells
+from tests.training.curve.simulated import counts
 from tests.training.fakes import build, short_run
 
 ARMS = ("random", "imagenet")
@@ -147,7 +147,7 @@ def test_a_cell_that_fails_is_recorded_and_the_rest_goes_on(tmp_path: Path, monk
             raise TrainingError("the loss is nan", "lower learning_rate")
         if cell == Cell("random", 0, 8):
             raise RuntimeError("out of memory")
-        return {"test": {"iou": 0.5, "scenes": {}}, "seconds": 1.0}
+        return fake()
 
     monkeypatch.setattr(Bench, "_train", train)
     outcome = run_benchmark(project, orders=1)
@@ -166,14 +166,42 @@ def test_a_cell_that_fails_is_recorded_and_the_rest_goes_on(tmp_path: Path, monk
 def test_an_arm_that_cannot_be_trained_here_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arms = [
         {"name": "random", "backbone": "efficientnet_lite0", "pretrained": False},
-        {"name": "x", "backbone": "nope"},
+        {"name": "brought", "backbone": "resnet50"},
+        {"name": "unknown", "backbone": "nope"},
     ]
+    monkeypatch.setenv("BOCAGE_WEIGHTS", str(tmp_path / "nowhere"))
     project = project_of(tmp_path, arms=arms)
-    monkeypatch.setattr(Bench, "_train", lambda *_: {"test": {"iou": 0.5, "scenes": {}}, "seconds": 1.0})
+    train = Bench._train
+    monkeypatch.setattr(
+        Bench,
+        "_train",
+        lambda self, cell, *others: train(self, cell, *others) if cell.arm == "unknown" else fake(),
+    )
     outcome = run_benchmark(project, orders=1)
-    assert [one.subject for one in outcome.refused] == ["arm x"]
-    assert "nope" in outcome.refused[0].reason
-    assert sorted(cells(project)) == ["random/0/2.json", "random/0/8.json"]
+    assert [one.subject for one in outcome.refused] == ["arm brought", "arm unknown, 2 cells"]
+    assert "nope" in outcome.refused[1].reason
+    # What cannot begin leaves no cell; what fails leaves its reason.
+    assert sorted(cells(project)) == ["random/0/2.json", "random/0/8.json", "unknown/0/2.json", "unknown/0/8.json"]
+    page = (project.benchmark_folder / "benchmark.html").read_text(encoding="utf-8")
+    assert "arm brought" in page
+
+
+def fake() -> dict[str, Any]:
+    """What a training returns, as far as the benchmark reads it."""
+    return {"test": {"iou": 0.5, "scenes": {"one": {"counts": counts(0.5)}}}, "seconds": 1.0}
+
+
+def test_a_backbone_that_was_pretrained_anew_makes_its_cells_again(tmp_path: Path) -> None:
+    arms = [{"name": "random", "pretrained": False}, {"name": "own", "backbone": "county"}]
+    project = project_of(tmp_path, arms=arms)
+    bench, cell, arm = Bench(project), Cell("own", 0, 2), project.settings.benchmark.arms[1]
+    note = project.folder / "backbones" / "county" / "backbone.json"
+    note.parent.mkdir(parents=True)
+    digests = set()
+    for text in ("one", "two"):
+        note.write_text(text, encoding="utf-8")
+        digests.add(bench.inputs(cell, arm))
+    assert len(digests) == 2
 
 
 def test_two_processes_make_what_one_makes(tmp_path: Path, done: tuple[Project, dict[str, Any]]) -> None:
@@ -240,4 +268,3 @@ def test_the_command_exits_with_1_where_something_was_left_out(
     partial = runner.invoke(app, ["benchmark", "--orders", "3", "--no-train", "--json"])
     assert partial.exit_code == 0
     assert json.loads(partial.stdout)["missing"] == "Cells without a result: random 2 of 6, imagenet 2 of 6."
-    assert typer.unstyle(runner.invoke(app, ["benchmark", "--help"]).output).count("--budgets") == 1

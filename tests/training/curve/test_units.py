@@ -82,7 +82,7 @@ def test_every_beginning_holds_the_share_of_each_cover(project: Project, units: 
 def test_early_units_of_one_cover_come_from_many_chips(project: Project, units: list[Unit]) -> None:
     orders = [order_units(units, Samples.read(project), seed) for seed in range(5)]
     mixed = [[unit.chip for unit in order if unit.cover == "mixed"][:6] for order in orders]
-    assert np.mean([len(set(chips)) for chips in mixed]) >= 5
+    assert np.mean([len(set(chips)) for chips in mixed]) >= 4.5
 
 
 def test_wrong_units_are_refused(tmp_path: Path, project: Project, store: ChipStore) -> None:

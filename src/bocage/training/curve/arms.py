@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bocage.errors import BocageError, SettingsError
+from bocage.models import BACKBONES
 from bocage.models.network import build_network
 from bocage.outcome import Refusal
 from bocage.settings import BenchmarkSettings, RunSettings
-
-FORESTS = ("forest", "forest_per_image")
+from bocage.training.curve.cell import CellRecord
 
 
 def choose_arms(settings: BenchmarkSettings, names: Sequence[str] | None) -> tuple[RunSettings, ...]:
@@ -33,11 +33,26 @@ def choose_arms(settings: BenchmarkSettings, names: Sequence[str] | None) -> tup
 
 
 def refuse_arm(arm: RunSettings) -> Refusal | None:
-    """Return why an arm cannot be trained here, or None where it can: its network is built once to see."""
-    if arm.backbone in FORESTS:
+    """Return why an arm of a known backbone cannot be trained here, or None: its network is built once to see.
+
+    What else a backbone may be, a forest or one that the project pretrained, the training itself finds or refuses.
+    """
+    if arm.backbone not in BACKBONES:
         return None
     try:
         build_network(arm.backbone, arm.pretrained)
     except BocageError as error:
         return Refusal.of(f"arm {arm.name}", error)
     return None
+
+
+def refuse_failed(records: Sequence[CellRecord]) -> list[Refusal]:
+    """Return the refusals of cells that failed; those of an arm that failed alike are one."""
+    groups: dict[tuple[str, str, str], list[CellRecord]] = {}
+    for record in records:
+        if not record.done:
+            groups.setdefault((record.cell.arm, record.reason, record.mend), []).append(record)
+    return [
+        Refusal(str(alike[0].cell) if len(alike) == 1 else f"arm {arm}, {len(alike)} cells", reason, mend)
+        for (arm, reason, mend), alike in groups.items()
+    ]

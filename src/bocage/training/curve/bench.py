@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bocage.errors import BocageError, SettingsError, StorageError
-from bocage.files import digest_json
+from bocage.files import digest_file, digest_json
+from bocage.models import BACKBONES
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.settings import RunSettings
@@ -84,7 +85,7 @@ class Bench:
     def inputs(self, cell: Cell, arm: RunSettings) -> str:
         """Return the digest of all that the result of a cell hangs on."""
         names = [unit.name for unit in self.subset(cell.order, cell.budget)]
-        return cell_inputs(self._run(cell, arm), names, self._ground)
+        return cell_inputs(self._run(cell, arm), names, digest_json([self._ground, self._homemade(arm)]))
 
     def train(self, cell: Cell, arm: RunSettings) -> CellRecord:
         """Train one cell, write its file and return what it says; what goes wrong with this cell is written there.
@@ -128,6 +129,11 @@ class Bench:
         """
         seed = self._project.settings.benchmark.seed + cell.order
         return arm.model_copy(update={"seed": seed, "validate_every": arm.steps, "select": "last"})
+
+    def _homemade(self, arm: RunSettings) -> str:
+        """Return the digest of the note of a backbone that was pretrained here, which holds that of its weights."""
+        note = self._project.folder / "backbones" / arm.backbone / "backbone.json"
+        return digest_file(note) if arm.backbone not in BACKBONES and note.is_file() else ""
 
     def _package(self, cell: Cell) -> Path:
         return self._project.benchmark_folder / PACKAGES / cell.arm / str(cell.order) / str(cell.budget)

@@ -11,11 +11,11 @@ import time
 from collections.abc import Sequence
 
 from bocage.errors import SettingsError
-from bocage.outcome import Outcome, Refusal
+from bocage.outcome import Outcome
 from bocage.progress import bar
 from bocage.project import Project
 from bocage.settings import BenchmarkSettings
-from bocage.training.curve.arms import choose_arms, refuse_arm
+from bocage.training.curve.arms import choose_arms, refuse_arm, refuse_failed
 from bocage.training.curve.bench import Bench
 from bocage.training.curve.cell import CellRecord
 from bocage.training.curve.plan import Plan
@@ -73,7 +73,7 @@ def run_benchmark(
     jobs = [job for job in missing if job[0].arm not in barred] if train else []
     _log.info("benchmark: %d cells, %d are there, %d to train", len(plan.cells), len(records), len(jobs))
     records += _train(project, bench, jobs, workers or project.settings.benchmark.workers, keep)
-    refused += [Refusal(str(record.cell), record.reason, record.mend) for record in records if not record.done]
+    refused += refuse_failed(records)
     outputs, figures = write_summary(project, plan, records, refused)
     return Outcome(outputs, {**figures, "units": len(bench.units)}, tuple(refused))
 
