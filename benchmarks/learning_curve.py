@@ -1,8 +1,8 @@
 """The learning curve on real imagery: models compared on 5 to 500 annotations, beside the figures to beat.
 
-It trains every cell of ``examples/ohio`` that is not there yet, which takes an hour or more on two cores, and prints the
-table of those that are. ``--no-train`` only prints. It needs the imagery in ``BOCAGE_DATA``. With ``--json`` it prints
-one object. The figures to beat are those of earlier trials on unseen scenes of the same region; those scenes are not
+It trains every cell of ``examples/ohio`` that is not there yet, which takes an hour or more on two cores, and prints
+the table of those that are. ``--no-train`` only prints. It needs the imagery in ``BOCAGE_DATA``. With ``--json`` it
+prints one object. The figures to beat are those of earlier trials on unseen scenes of the same region; those scenes are not
 ours, so they say what is usual, not what is equal.
 """
 
