@@ -2,8 +2,8 @@
 
 It trains every cell of ``examples/ohio`` that is not there yet, which takes an hour or more on two cores, and prints
 the table of those that are. ``--no-train`` only prints. It needs the imagery in ``BOCAGE_DATA``. With ``--json`` it
-prints one object. The figures to beat are those of earlier trials on unseen scenes of the same region; those scenes are not
-ours, so they say what is usual, not what is equal.
+prints one object. The figures to beat are those of earlier trials on unseen scenes of the same region; those scenes
+are not ours, so they say what is usual, not what is equal.
 """
 
 from __future__ import annotations

@@ -103,9 +103,12 @@ def test_a_changed_setting_makes_its_cells_again(
 ) -> None:
     project, _ = done
     asked: list[Cell] = []
-    monkeypatch.setattr(
-        Bench, "train", lambda _self, cell, _arm: asked.append(cell) or CellRecord(cell, "", {}, "stopped")
-    )
+
+    def note(_self: Bench, cell: Cell, _arm: object) -> CellRecord:
+        asked.append(cell)
+        return CellRecord(cell, "", {}, "stopped")
+
+    monkeypatch.setattr(Bench, "train", note)
     arms = list(project.settings.benchmark.arms)
     arms[1] = arms[1].model_copy(update={"learning_rate": 1e-4})
     benchmark = project.settings.benchmark.model_copy(update={"arms": tuple(arms)})

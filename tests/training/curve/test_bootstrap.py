@@ -64,7 +64,7 @@ def test_the_interval_of_a_mean_covers_the_truth() -> None:
         means = draws.curves(counts, "iou")[:, 0]
         low, high = interval(float(curve(counts, "iou")[0]), means, draws.least, 0.95)
         covered += low <= truth <= high
-        plain += np.quantile(means, 0.025) <= truth <= np.quantile(means, 0.975)
+        plain += bool(np.quantile(means, 0.025) <= truth <= np.quantile(means, 0.975))
     # 95 % is asked; the plain bootstrap of so few falls short of it.
     assert covered / trials >= 0.91
     assert plain < covered

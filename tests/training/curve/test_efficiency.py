@@ -1,5 +1,6 @@
 """The label-efficiency factor: a true factor is found, and what was not measured is not said."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_curves_that_share_no_score_have_no_factor() -> None:
 
 
 def test_a_flat_curve_gives_no_interval_rather_than_a_narrow_one() -> None:
-    curves = {"unet": partial(logistic, half=300), "model": lambda _: 0.78}
+    curves: dict[str, Callable[[float], float]] = {"unet": partial(logistic, half=300), "model": lambda _: 0.78}
     records = simulate(curves, budgets=GRID, order_noise=0.02)
     results = Results.of(records, list(curves), 5, GRID)
     found = efficiency(GRID, results.of_arm("model"), results.of_arm("unet"), Resamples.draw(200, 5, 6), 0.95)
