@@ -38,9 +38,12 @@ def train(
     backbone: Annotated[str | None, typer.Option(help="Train one run with this backbone.")] = None,
     name: Annotated[str | None, typer.Option(help="The name of that run; the folder in models/.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="The steps of that run.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="What learns: full, frozen, probe or gradual.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The seed of that run.")] = None,
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune, resume, keep the best: all runs of the settings, or the one that the options describe."""
-    receipt = run_stage(Project.open(project), "train", backbone=backbone, name=name, steps=steps)
+    options = {"backbone": backbone, "name": name, "steps": steps, "recipe": recipe, "seed": seed}
+    receipt = run_stage(Project.open(project), "train", **options)
     finish([receipt], as_json=as_json)

@@ -24,6 +24,8 @@ from bocage.errors import ModelError
 from bocage.files import digest_file, write_bytes, write_json
 from bocage.models.backbones import BACKBONES
 from bocage.models.network import MULTIPLE, build_network
+from bocage.models.probe import ARCHITECTURE as PROBE
+from bocage.models.probe import Probe
 from bocage.models.segmenter import TorchSegmenter
 from bocage.scenes.stretch import Method
 
@@ -152,11 +154,11 @@ def load_model(folder: Path | str) -> TorchSegmenter:
     """
     description, digest = read_description(folder)
     path = Path(folder) / WEIGHTS
-    if description.architecture != ARCHITECTURE or description.backbone not in BACKBONES:
+    if description.architecture not in {ARCHITECTURE, PROBE} or description.backbone not in BACKBONES:
         raise ModelError(
             f"{Path(folder) / ITEM} describes a model that this version does not know: {description.architecture} on "
             f"{description.backbone}",
-            f"use a {ARCHITECTURE} on one of: {', '.join(BACKBONES)}",
+            f"use a {ARCHITECTURE} or a {PROBE} on one of: {', '.join(BACKBONES)}",
         )
     if not path.is_file():
         raise ModelError(f"{path} is missing", "copy the whole package, or train the model again")
@@ -166,12 +168,14 @@ def load_model(folder: Path | str) -> TorchSegmenter:
             f"{path} is damaged or was altered: its SHA-256 is not the one in {ITEM}",
             "copy the whole package again, or train the model again",
         )
-    network = build_network(description.backbone, pretrained=False)
+    network: nn.Module = build_network(description.backbone, pretrained=False)
+    if description.architecture == PROBE:
+        network = Probe(network)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError) as error:
         raise ModelError(
-            f"{path} does not fit a {ARCHITECTURE} on {description.backbone}: {str(error).splitlines()[0]}",
+            f"{path} does not fit a {description.architecture} on {description.backbone}: {str(error).splitlines()[0]}",
             "train the model again with this version",
         ) from error
     return TorchSegmenter(

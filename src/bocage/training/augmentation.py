@@ -86,9 +86,8 @@ def light_table(rng: np.random.Generator, strength: float, bands: int = 4) -> ND
     light = np.clip(light, 0, 1) ** np.float32(np.exp(strength * rng.uniform(-_GAMMA, _GAMMA)))
     if rng.random() < _HAZE_CHANCE * strength:
         thick = np.float32(rng.uniform(0, _HAZE))
-        light = (light * (1 - thick) + thick * np.array(_HAZE_COLOUR, np.float32)[:bands, np.newaxis]).astype(
-            np.float32
-        )
+        haze = np.array(_HAZE_COLOUR, np.float32)[:bands, np.newaxis]
+        light = (light * (1 - thick) + thick * haze).astype(np.float32)
     return light.astype(np.float32)
 
 

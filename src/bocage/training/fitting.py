@@ -13,12 +13,15 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from torch import nn
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import build_network
-from bocage.models.package import ModelDescription, load_model, save_package
+from bocage.models.package import ARCHITECTURE, ModelDescription, load_model, save_package
+from bocage.models.probe import ARCHITECTURE as PROBE
+from bocage.models.probe import Probe
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
 from bocage.project import Project
@@ -47,6 +50,8 @@ def train_models(
     backbone: str | None = None,
     name: str | None = None,
     steps: int | None = None,
+    recipe: str | None = None,
+    seed: int | None = None,
 ) -> Outcome:
     """Train every run and score it, and the NDVI threshold, on the test chips: the "train" stage.
 
@@ -57,7 +62,7 @@ def train_models(
     ----------
     runs
         The runs, in place of those of the settings.
-    backbone, name, steps
+    backbone, name, steps, recipe, seed
         Train one run instead: the one of that name or, failing that, of that backbone, with these changes.
 
     Raises
@@ -75,8 +80,10 @@ def train_models(
     """
     if runs is None:
         runs = project.settings.training.runs
-        if backbone or name or steps:
-            runs = (_changed(runs, backbone, name, steps),)
+        changes = {"backbone": backbone, "name": name, "steps": steps, "recipe": recipe, "seed": seed}
+        changes = {key: value for key, value in changes.items() if value is not None}
+        if changes:
+            runs = (_changed(runs, changes),)
     splits = survey(project, validates=any(run.select == "best" for run in runs))
     chips = digest_chips(splits)
     stores = {split: ChipStore(members) for split, members in splits.items()}
@@ -86,20 +93,24 @@ def train_models(
     return Outcome((*outputs, project.models_folder / _RIVAL), {"runs": results, "ndvi": rival})
 
 
-def _changed(runs: Sequence[RunSettings], backbone: str | None, name: str | None, steps: int | None) -> RunSettings:
+def _changed(runs: Sequence[RunSettings], changes: Mapping[str, Any]) -> RunSettings:
     """Return the run that the options of the command describe."""
+    name, backbone = changes.get("name"), changes.get("backbone")
     base = next((run for run in runs if run.name == name), None)
     base = base or next((run for run in runs if run.backbone == backbone), None) or runs[0]
-    changes: dict[str, Any] = {"backbone": backbone, "name": name, "steps": steps}
+    given = base.model_dump() | dict(changes)
     if backbone and backbone != base.backbone and not name:
         # Another backbone under the name of a trained run would replace its package.
-        changes["name"] = backbone
-    given = {key: value for key, value in changes.items() if value is not None}
+        given["name"] = backbone
+    if changes.get("recipe") not in {None, "gradual"}:
+        # The steps of another recipe would contradict the one that is asked for.
+        given["unfreeze"] = ()
     try:
-        return RunSettings.model_validate(base.model_dump() | given)
+        return RunSettings.model_validate(given)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise SettingsError(f"{fault['loc'][0]} {fault['input']!r}: {fault['msg']}", "give another value") from error
+        where = f"{fault['loc'][0]} {fault['input']!r}" if fault["loc"] else f"run {base.name}"
+        raise SettingsError(f"{where}: {fault['msg']}", "give another value") from error
 
 
 def train_run(
@@ -143,9 +154,11 @@ def train_run(
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
     crops = Crops(stores["train"], run, weighting)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
-        network = build_network(run.backbone, run.pretrained)
+        network: nn.Module = build_network(run.backbone, run.pretrained)
+        if run.recipe == "probe":
+            network = Probe(network)
         precision = choose_precision(run, network)
         progress = learn(network, run, crops, stores["validation"] if run.select == "best" else None, folder, digest)
     network.load_state_dict(load_file(folder / WORKING / KEPT))
@@ -167,6 +180,7 @@ def train_run(
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
         chip=run.crop,
+        architecture=PROBE if run.recipe == "probe" else ARCHITECTURE,
         pretrained=run.pretrained,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),

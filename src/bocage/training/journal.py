@@ -93,7 +93,7 @@ class Journal(lightning.Callback):
         self._earlier = self.progress.seconds
         self._started = self._epoch_started = time.monotonic()
         self._bar = ExitStack()
-        self._advance: Callable[[int], None] = lambda _: None
+        self._advance: Callable[[int], None] | None = None
         self._events = EventLog(folder / "tensorboard")
 
     def on_train_start(self, trainer: Any, task: Any) -> None:
@@ -112,7 +112,8 @@ class Journal(lightning.Callback):
         """Count the step and write down the mean loss now and then."""
         loss: Tensor = outputs["loss"]
         self._losses.append(loss.item())
-        self._advance(1)
+        if self._advance is not None:
+            self._advance(1)
         if task.step % _LOG_EVERY == 0:
             self.rows.append(self._row(task))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed import nn as collective
 from torch.nn import functional
 
 IGNORE = 255
@@ -42,7 +41,9 @@ def masked_loss(logit: Tensor, label: Tensor, weight: Tensor | None = None, *, d
         seen = counts * logit.sigmoid()
         terms += [seen * truth, seen, counts * truth]
     sums = torch.stack([term.sum() for term in terms])
-    if distributed.is_initialized():
+    if distributed.is_available() and distributed.is_initialized():
+        from torch.distributed import nn as collective
+
         sums = collective.all_reduce(sums)  # type: ignore[no-untyped-call]
     # Without a decided pixel the sums are 0, and so is what is divided here.
     loss = sums[0] / sums[1].clamp(min=torch.finfo(sums.dtype).tiny)

@@ -50,12 +50,14 @@ class SegmentationTask(lightning.LightningModule):
         self.run = run
         self.first = 0
         self.part = run.batch_size // run.devices
-        self._frozen = -1
+        self._depths, self._frozen = len(cast("Network", network).depths()), -1
         self._optimiser_state = self._schedule_state = None
         if state is not None:
             self.load_state_dict(state["weights"])
             self.first, self.part = state["step"], state["part"]
             self._optimiser_state, self._schedule_state = state["optimiser"], state["schedule"]
+        # Several devices note what learns before the first step.
+        self._thaw(self.first)
 
     @property
     def step(self) -> int:
@@ -74,7 +76,7 @@ class SegmentationTask(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Learn from a batch and return its loss."""
-        self._thaw()
+        self._thaw(self.step)
         loss = self._learn(batch)
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -117,11 +119,10 @@ class SegmentationTask(lightning.LightningModule):
             schedule.load_state_dict(self._schedule_state)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _thaw(self) -> None:
-        network = cast("Network", self.network)
-        frozen = frozen_depths(self.run, len(network.depths()), self.step)
+    def _thaw(self, step: int) -> None:
+        frozen = frozen_depths(self.run, self._depths, step)
         if frozen != self._frozen:
-            thaw(network, self.run, self.step)
+            thaw(cast("Network", self.network), self.run, step)
             self._frozen = frozen
 
     def _learn(self, batch: Batch) -> Tensor:
