@@ -122,6 +122,11 @@ class Project:
         return self.folder / "backbones"
 
     @property
+    def benchmark_folder(self) -> Path:
+        """The learning curve: one file per cell, the table, the plot and what they say."""
+        return self.folder / "benchmark"
+
+    @property
     def map_folder(self) -> Path:
         """Probability tiles and their STAC Items."""
         return self.folder / "map"

@@ -187,6 +187,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.report:write_report",
         sections=("project",),
         after=("chips", "train", "map", "features", "products", "assess"),
+        outside=lambda project: (project.benchmark_folder / "benchmark.json",),
     ),
 )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -347,6 +348,7 @@ class Settings(Section):
     samples: SamplesSettings = SamplesSettings()
     training: TrainingSettings = TrainingSettings()
     pretraining: PretrainingSettings = PretrainingSettings()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
     mapping: MappingSettings = MappingSettings()
     features: FeaturesSettings = FeaturesSettings()
     products: ProductsSettings = ProductsSettings()

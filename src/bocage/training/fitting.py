@@ -41,7 +41,7 @@ from bocage.training.weighting import Weighting
 RECEIPT = "training.json"
 _RIVAL = "ndvi.json"
 # Raised when the training itself changes, so that packages of an older version are made again.
-_RECIPE = 2
+RECIPE = 2
 _log = logging.getLogger("bocage")
 
 
@@ -144,7 +144,7 @@ def train_run(
     weighting = Weighting.of(project, run, stores["train"].chips)
     trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
     given = {
-        "recipe": _RECIPE,
+        "recipe": RECIPE,
         "chips": chips_digest,
         "weights": weighting and weighting.digest,
         "run": run.model_dump(mode="json"),
