@@ -219,6 +219,11 @@ class SamplesSettings(Section):
     stratum and deviation; without it the tree shares of the label tiles) or by size to the ``power``.
     ``minimum_distance`` and ``buffer`` are metres from edge to edge: between any two drawn cells, and between the
     test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes".
+
+    Strata are zone x sensor x urban or rural. ``zones`` and ``urban`` name a layer in any form that
+    ``[[reference.layers]]`` takes, read with the codes of the kinds ``environmental_zones`` and ``urban``. Without them
+    the registered layers of these kinds serve, the newest first; where there is none either, all ground is one zone, and
+    rural. Zones of one's own are registered, with ``other = [codes]``.
     """
 
     count: Count = 10_000

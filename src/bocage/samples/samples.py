@@ -24,6 +24,7 @@ from bocage.samples.frame import Frame, build_frame, cell_tiling
 from bocage.samples.spacing import gaps
 from bocage.samples.split import SPLITS, Split, split_scenes
 from bocage.samples.strata import OUTSIDE, Strata, stratify
+from bocage.samples.zones import stratum_layers
 from bocage.scenes.catalogue import Catalogue
 from bocage.settings import SamplesSettings
 
@@ -125,15 +126,21 @@ def draw_samples(project: Project, count: int | None = None) -> Outcome:
     ------
     ProjectError
         If no scenes are catalogued, or the allocation needs labels and there are none.
+    LayerError
+        If a layer of zones or towns cannot be used.
     SampleError
-        If the frame is empty, a layer cannot be used, there are more strata than samples, a split cannot be filled, or
+        If the frame is empty, such a layer says nothing about it, there are more strata than samples, a split cannot be filled, or
         a named scene does not exist.
     """
     given = project.settings.samples
     scenes = Catalogue.open(project.scenes_file, project.grid).scenes
     cells = cell_tiling(project.grid, given.cell_size)
     frame = build_frame(scenes, cells, minimum_valid=given.minimum_valid, bounds=project.bounds)
-    strata = stratify(frame, zones=_one_path(project, given.zones), urban=_one_path(project, given.urban))
+    strata = stratify(
+        frame,
+        zones=stratum_layers(project, "environmental_zones", given.zones, given.cell_size),
+        urban=stratum_layers(project, "urban", given.urban, given.cell_size),
+    )
     rng = np.random.default_rng(given.seed)
     deviations = None
     if given.allocation == "neyman":
@@ -245,6 +252,6 @@ def _one_path(project: Project, pattern: str | None) -> Path | None:
     if len(paths) != 1:
         raise SampleError(
             f"{pattern!r} names {len(paths)} files, one is needed",
-            "mend samples.zones, samples.urban or samples.deviations in bocage.toml",
+            "mend samples.deviations in bocage.toml",
         )
     return paths[0]
