@@ -1,7 +1,8 @@
 """Imitations of public layers, made from the labels by hand of 17 Ohio scenes, each with the faults of the real one.
 
-Tree cover density (10 m, shifted, noisy, blind to thin cover), small woody features (5 m, three years old, without small
-crowns) and canopy height (2 m, a mean error of 2.8 m). The benchmarks of fusion, training and corrections share them.
+Tree cover density (10 m, shifted, noisy, blind to thin cover), small woody features (5 m, three years old, without
+small crowns) and canopy height (2 m, a mean error of 2.8 m). The benchmarks of fusion, training and corrections share
+them.
 """
 
 from __future__ import annotations

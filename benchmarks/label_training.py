@@ -1,9 +1,9 @@
 """What it costs to train on fused labels instead of true ones, measured on scenes that training never saw.
 
-The labels of the Ohio example are replaced by labels fused from imitated layers (:mod:`imitations` beside this file), by
-the rules and by the latent-class model. Per seed, with its own layers, its own first weights and its own crops, equal
-networks are trained on each, and the maps of the test scenes are compared with the true labels. Differences are taken
-within a seed: the same weights and crops, other labels.
+The labels of the Ohio example are replaced by labels fused from imitated layers (:mod:`imitations` beside this file),
+by the rules and by the latent-class model. Per seed, with its own layers, its own first weights and its own crops,
+equal networks are trained on each, and the maps of the test scenes are compared with the true labels. Differences are
+taken within a seed: the same weights and crops, other labels.
 
     python benchmarks/label_training.py [--json] [--seeds N] [--steps N] [--folder DIR]
 
@@ -109,7 +109,7 @@ def main() -> None:
         json.dump(figures, sys.stdout)
         print()
         return
-    print(f"trained {figures['steps']} steps, {figures['seeds']} seeds; IoU of the maps of unseen scenes with the truth")
+    print(f"{figures['steps']} steps, {figures['seeds']} seeds; IoU of the maps of unseen scenes with the truth")
     print("| trained on | IoU, mean (lowest to highest) | difference to true labels, mean ± standard deviation |")
     print("|---|---|---|")
     for labels, one in figures["iou"].items():

@@ -222,8 +222,8 @@ class SamplesSettings(Section):
 
     Strata are zone x sensor x urban or rural. ``zones`` and ``urban`` name a layer in any form that
     ``[[reference.layers]]`` takes, read with the codes of the kinds ``environmental_zones`` and ``urban``. Without them
-    the registered layers of these kinds serve, the newest first; where there is none either, all ground is one zone, and
-    rural. Zones of one's own are registered, with ``other = [codes]``.
+    the registered layers of these kinds serve, the newest first; where there is none either, all ground is one zone,
+    and rural. Zones of one's own are registered, with ``other = [codes]``.
     """
 
     count: Count = 10_000

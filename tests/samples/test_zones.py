@@ -25,7 +25,7 @@ from bocage.settings import LayerKind, Settings
 
 
 def open_at(path: Path, kind: LayerKind = "environmental_zones", **layer: Any) -> list[Layer]:
-    """Open the layer at a path: by the setting of its own, or, where there is more to say of it, as a registered one."""
+    """Open the layer at a path: by its own setting or, where there is more to say of it, as a registered one."""
     if not layer:
         return stratum_layers(Project(path.parent, Settings()), kind, path.name, CELL)
     reference = {"layers": [{"kind": kind, "paths": [path.name], **layer}]}
@@ -44,7 +44,9 @@ def towns_at(path: Path, **layer: Any) -> list[bool]:
     return list(stratify(row(), urban=open_at(path, "urban", **layer)).urban)
 
 
-def write_codes(path: Path, codes: NDArray[np.generic], pixel: float, nodata: float | None = 0, east: float = 0) -> Path:
+def write_codes(
+    path: Path, codes: NDArray[np.generic], pixel: float, nodata: float | None = 0, east: float = 0
+) -> Path:
     """Write a raster whose north-west corner is that of the cell ``east``."""
     path.parent.mkdir(exist_ok=True)
     with rasterio.open(

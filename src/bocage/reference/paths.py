@@ -11,7 +11,7 @@ from bocage.settings import LayerKind, LayerSettings
 
 
 def layers_of_kind(project: Project, kind: LayerKind, path: str | None = None) -> tuple[LayerSettings, ...]:
-    """Return the layer at a path of its own, or, where there is none, the registered ones of a kind, the newest first."""
+    """Return the layer at a path of its own or, without one, the registered ones of a kind, the newest first."""
     if path is not None:
         return (LayerSettings(kind=kind, paths=(path,)),)
     registered = [layer for layer in project.settings.reference.layers if layer.kind == kind]

@@ -129,8 +129,8 @@ def draw_samples(project: Project, count: int | None = None) -> Outcome:
     LayerError
         If a layer of zones or towns cannot be used.
     SampleError
-        If the frame is empty, such a layer says nothing about it, there are more strata than samples, a split cannot be filled, or
-        a named scene does not exist.
+        If the frame is empty, such a layer says nothing about it, there are more strata than samples, a split cannot be
+        filled, or a named scene does not exist.
     """
     given = project.settings.samples
     scenes = Catalogue.open(project.scenes_file, project.grid).scenes

@@ -61,8 +61,8 @@ class Strata:
 def stratify(frame: Frame, *, zones: Sequence[Layer] = (), urban: Sequence[Layer] = ()) -> Strata:
     """Return the stratum of each pair.
 
-    A cell has the zone of most of its ground ("all" without a layer, "outside" beyond the layers) and is urban if built-up
-    ground covers half of it or more.
+    A cell has the zone of most of its ground ("all" without a layer, "outside" beyond the layers) and is urban if
+    built-up ground covers half of it or more.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """What the layers of zones and towns say of each cell.
 
-The layers are those of the reference room, with its code tables, tiles, archives, indexes and stores. Each cell is looked
-at in 8 x 8 points, since zones and towns are far larger than a cell: a layer is read on a lattice of these points, block
-by block, so that a continent takes seconds.
+The layers are those of the reference room, with its code tables, tiles, archives, indexes and stores. Each cell is
+looked at in 8 x 8 points, since zones and towns are far larger than a cell: a layer is read on a lattice of these
+points, block by block, so that a continent takes seconds.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def stratum_layers(project: Project, kind: LayerKind, path: str | None, cell_siz
     Parameters
     ----------
     path
-        As ``samples.zones`` and ``samples.urban`` name it. Without it the registered layers of the kind serve, the newest
-        first; there may be none.
+        As ``samples.zones`` and ``samples.urban`` name it. Without it the registered layers of the kind serve, the
+        newest first; there may be none.
 
     Raises
     ------
