@@ -1,7 +1,7 @@
 """What it is worth to correct where ``bocage samples rank`` says, measured on real labels.
 
 The labels of the Ohio example are replaced by labels fused from imitated layers that are three years old and coarse
-(:mod:`fusion` beside this file), a small network is trained on them, and the ground to train with is ranked in
+(:mod:`imitations` beside this file), a small network is trained on them, and the ground to train with is ranked in
 squares of 38 m. Then 1 % of the area is given its true labels, where the ranking says and at random, and the IoU of the
 label against the truth is compared. Every seed has its own layers, its own network and its own draws.
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import geopandas
 import numpy as np
-from fusion import OUTSIDE, TREE, _tables, data_folder, write_layers
+from imitations import OUTSIDE, TREE, data_folder, example_with, write_layers
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
@@ -47,7 +46,6 @@ from bocage.settings import LayerSettings
 from bocage.training.chips import ChipStore, survey
 from bocage.training.evaluation import predict_chip
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARE = 0.01
 PARTS = 16
 DRAWS = 200
@@ -55,10 +53,7 @@ DRAWS = 200
 
 def make_project(folder: Path, layers: Path, steps: int, seed: int) -> Project:
     """Return the Ohio example with fused labels in the place of the true ones, trained."""
-    example = (ROOT / "examples" / "ohio" / "bocage.toml").read_text(encoding="utf-8")
-    start, end = example.index("[[reference.layers]]"), example.index("# Every cell that a scene")
-    text = example[:start] + _tables(layers, "rules") + example[end:]
-    text = re.sub(r"^steps = \d+", f"steps = {steps}\nseed = {seed}", text, flags=re.MULTILINE)
+    text = example_with(layers, "rules", steps=steps, seed=seed)
     folder.mkdir(parents=True)
     (folder / "bocage.toml").write_text(text, encoding="utf-8")
     project = Project.open(folder)
