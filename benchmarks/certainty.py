@@ -1,10 +1,10 @@
 """What the fused label is worth at every share of undecided pixels, for both methods and their sources.
 
 The layers imitated from the Ohio labels (:mod:`imitations` beside this file) are fused once per method, and the
-evidence of each pixel is kept. Moving the threshold of certainty then moves the share of pixels that become 255: at each
-share the label is compared with the truth where it is decided, with doubt counted as wrong, and beside the best single
-layer on the same pixels, its threshold chosen in hindsight. Without any 255 a pixel without evidence is no tree. The
-points of the rules are whole numbers, so their shares go in steps: the nearest one is shown, and each once.
+evidence of each pixel is kept. Moving the threshold of certainty then moves the share of pixels that become 255: at
+each share the label is compared with the truth where it is decided, with doubt counted as wrong, and beside the best
+single layer on the same pixels, its threshold chosen in hindsight. Without any 255 a pixel without evidence is no tree.
+The points of the rules are whole numbers, so their shares go in steps: the nearest one is shown, and each once.
 
     python benchmarks/certainty.py [--json] [--seeds N]
 

@@ -29,22 +29,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import geopandas
 import numpy as np
-from imitations import OUTSIDE, TREE, data_folder, example_with, write_layers
+from imitations import OUTSIDE, data_folder, example_with, write_layers
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
+from truth import test_iou, truth_layer
 
 from bocage.chain import run_stage
 from bocage.grid import Bounds, Window
 from bocage.models import load_model
 from bocage.project import Project
 from bocage.reference import read_labels
-from bocage.reference.layer import Layer, label_of, open_layer
-from bocage.samples import Samples
+from bocage.reference.layer import label_of
 from bocage.samples.ranking import rank_samples
-from bocage.settings import LayerSettings
-from bocage.training.chips import ChipStore, survey
-from bocage.training.evaluation import predict_chip
 
 SHARE = 0.01
 PARTS = 16
@@ -60,12 +57,6 @@ def make_project(folder: Path, layers: Path, steps: int, seed: int) -> Project:
     for stage in ("scenes", "labels", "samples", "chips", "train"):
         run_stage(project, stage)
     return project
-
-
-def truth_layer(project: Project) -> Layer:
-    """Return the labels by hand."""
-    pattern = str(data_folder() / "ohio" / "labels_*.tif")
-    return open_layer(LayerSettings(kind="classes", paths=(pattern,), tree=(TREE,), ignore=(OUTSIDE,)), project)
 
 
 class Ground:
@@ -142,20 +133,6 @@ def gains(ground: Ground, ranked: geopandas.GeoDataFrame, seed: int) -> dict[str
         "random_deviation": float(by_chance.std()),
         "random_best": float(by_chance.max()),
     }
-
-
-def test_iou(project: Project) -> float:
-    """Return the IoU of the model with the true labels on the test scenes."""
-    segmenter, layer = load_model(project.models_folder / "slf"), truth_layer(project)
-    store = ChipStore(survey(project)["test"])
-    windows = dict(zip((samples := Samples.read(project)).table["sample_id"], samples.windows(), strict=True))
-    hits = union = 0
-    for chip, (image, _) in zip(store.chips, store, strict=True):
-        truth = label_of(layer, project.grid, windows[chip.sample_id])
-        found, asked = predict_chip(segmenter, image) >= 0.5, (truth != OUTSIDE) & image.any(axis=0)
-        hits += int(np.count_nonzero(found & (truth == 1) & asked))
-        union += int(np.count_nonzero((found | (truth == 1)) & asked))
-    return hits / union
 
 
 def correct(project: Project, pieces: Sequence[Any], name: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 The labels of the Ohio example are replaced by labels fused from imitated layers (:mod:`imitations` beside this file),
 by the rules and by the latent-class model. Per seed, with its own layers, its own first weights and its own crops,
-equal networks are trained on each, and the maps of the test scenes are compared with the true labels. Differences are
-taken within a seed: the same weights and crops, other labels.
+equal networks are trained on each, and what they say of the test chips is compared with the true labels. Differences
+are taken within a seed: the same first weights and crops, other labels.
 
     python benchmarks/label_training.py [--json] [--seeds N] [--steps N] [--folder DIR]
 
@@ -27,6 +27,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 from imitations import data_folder, example_with, write_layers
+from truth import test_iou
 
 from bocage.chain import run_stage
 from bocage.files import write_json
@@ -37,7 +38,7 @@ FUSED = ("rules", "latent")
 
 
 def train(folder: Path, labels: str, seed: int, steps: int) -> dict[str, Any]:
-    """Train on one kind of labels and return the IoU of the map on the test scenes with the truth."""
+    """Train on one kind of labels and return the IoU with the truth on the chips of the test scenes."""
     layers = folder / f"seed{seed}" / "layers"
     if labels != TRUE and not layers.is_dir():
         write_layers(layers, seed, float("inf"))
@@ -47,16 +48,14 @@ def train(folder: Path, labels: str, seed: int, steps: int) -> dict[str, Any]:
     (home / "bocage.toml").write_text(text, encoding="utf-8")
     project = Project.open(home)
     clock = time.perf_counter()
-    for stage in ("scenes", "labels", "samples", "chips", "train", "map", "assess"):
+    for stage in ("scenes", "labels", "samples", "chips", "train"):
         print(f"seed {seed}, {labels}: {stage} at {time.perf_counter() - clock:.0f} s", file=sys.stderr, flush=True)
         run_stage(project, stage)
-    found = json.loads((home / "accuracy" / "accuracy.json").read_text(encoding="utf-8"))["exhaustive"]
     return {
         "labels": labels,
         "seed": seed,
         "steps": steps,
-        "iou": found["all"]["iou"],
-        "iou_per_scene": {one["scene_id"]: one["iou"] for one in found["scenes"]},
+        "iou": test_iou(project),
         "seconds": round(time.perf_counter() - clock, 1),
     }
 
@@ -109,7 +108,7 @@ def main() -> None:
         json.dump(figures, sys.stdout)
         print()
         return
-    print(f"{figures['steps']} steps, {figures['seeds']} seeds; IoU of the maps of unseen scenes with the truth")
+    print(f"{figures['steps']} steps, {figures['seeds']} seeds; IoU on unseen scenes with the truth")
     print("| trained on | IoU, mean (lowest to highest) | difference to true labels, mean ± standard deviation |")
     print("|---|---|---|")
     for labels, one in figures["iou"].items():
