@@ -75,8 +75,8 @@ def allocate(sizes: Sequence[int], count: int, minimum: int) -> list[int]:
     """Share ``count`` sample units among strata: ``minimum`` to each, and the rest in proportion to size.
 
     No stratum receives more units than it has pixels, and an empty one receives none (Olofsson et al. 2014, section
-    5.1: small strata need a fixed minimum, the rest follows area). The minimum comes first here, and what training cells
-    get is the larger of the two: the classes of a map are rare, and each is to be assessed.
+    5.1: small strata need a fixed minimum, the rest follows area). Unlike the cells to train with, a stratum gets the
+    minimum and its share of the rest, not the larger of the two: trees are rare on a map, and are to be assessed well.
     """
     names = {str(index): size for index, size in enumerate(sizes)}
     floor = {name: min(size, minimum) for name, size in names.items()}
