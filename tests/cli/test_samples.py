@@ -15,8 +15,9 @@ from shapely.geometry import box
 
 from bocage.chain import run_stage
 from bocage.cli import main
+from bocage.models.item import ModelDescription
 from bocage.models.network import build_network
-from bocage.models.package import ModelDescription, save_package
+from bocage.models.package import save_package
 from bocage.project import Project
 
 Bocage = Callable[..., tuple[int, str, str]]
