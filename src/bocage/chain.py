@@ -46,7 +46,11 @@ def inputs_digest(project: Project, stage: Stage, options: dict[str, Any]) -> st
         del settings[section][key]
     earlier = {name: receipt.digest for name in stage.after if (receipt := _receipt(project, name)) is not None}
     outside = sorted({_mark(path, project.folder) for path in stage.outside(project)})
-    return digest_json({"settings": settings, "earlier": earlier, "outside": outside, "options": options})
+    inputs: dict[str, Any] = {"settings": settings, "earlier": earlier, "outside": outside, "options": options}
+    if layers := stage.layers(project):
+        # What a layer may be used for changes nothing that is made of it.
+        inputs["layers"] = [layer.model_dump(mode="json", exclude={"licence", "attribution"}) for layer in layers]
+    return digest_json(inputs)
 
 
 def _mark(path: Path, folder: Path) -> tuple[str, int, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bocage.outcome import Outcome
 from bocage.project import Project
+from bocage.settings import LayerKind, LayerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Stage:
     hashed
         Whether later stages depend on the content of the outputs. True where the inputs alone do not decide it: scenes
         stay in the catalogue that were once added by name, and a run may have been trained with other options.
+    layers
+        Lists the layers of ``[reference]`` whose settings the stage reads, where it does not read that whole section.
     indifferent
         Settings (``section.name``) that change how the stage works, not what it makes.
     """
@@ -42,6 +45,7 @@ class Stage:
     after: tuple[str, ...] = ()
     outside: Callable[[Project], Iterable[Path]] = lambda _: ()
     hashed: bool = False
+    layers: Callable[[Project], Sequence[LayerSettings]] = lambda _: ()
     indifferent: tuple[str, ...] = ()
 
     def run(self, project: Project, **options: Any) -> Outcome:
@@ -81,11 +85,22 @@ def _layer_files(project: Project) -> Iterator[Path]:
         yield from project.paths(project.settings.reference.corrections)
 
 
-def _stratum_files(project: Project) -> Iterator[Path]:
+def _stratum_layers(project: Project) -> list[LayerSettings]:
+    from bocage.reference.paths import layers_of_kind
+
     given = project.settings.samples
-    for pattern in (given.zones, given.urban, given.deviations):
-        if pattern is not None:
-            yield from project.paths(pattern)
+    kinds: tuple[tuple[LayerKind, str | None], ...] = (("environmental_zones", given.zones), ("urban", given.urban))
+    return [layer for kind, path in kinds for layer in layers_of_kind(project, kind, path)]
+
+
+def _stratum_files(project: Project) -> Iterator[Path]:
+    from bocage.reference.paths import local_files
+
+    given = project.settings.samples
+    for layer in _stratum_layers(project):
+        yield from local_files(layer, project)
+    if given.deviations is not None:
+        yield from project.paths(given.deviations)
     if given.allocation == "neyman" and given.deviations is None:
         # The deviations are then taken from the labels, which this stage does not need otherwise.
         yield from project.labels_folder.glob("*.tif")
@@ -132,6 +147,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "samples"),
         after=("scenes",),
         outside=_stratum_files,
+        layers=_stratum_layers,
     ),
     Stage(
         "chips",

@@ -109,6 +109,23 @@ def test_rank_without_a_model_says_what_to_run(bocage: Bocage, project: Path) ->
     assert "bocage train" in err
 
 
+def test_subsets_are_nested_and_wrong_budgets_refused(bocage: Bocage, project: Path) -> None:
+    status, out, _ = bocage("samples", "subsets", "--budgets", "2,6", "--orders", "3", "--project", project, "--json")
+    assert status == 0
+    result = json.loads(out)
+    assert [one["budget"] for one in result["subsets"]] == [2, 6]
+    table = geopandas.read_parquet(result["file"])
+    assert table.groupby("order")["rank"].max().tolist() == [6, 6, 6]
+    status, out, _ = bocage("samples", "subsets", "--budgets", "2,6", "--orders", "3", "--project", project)
+    assert status == 0
+    assert "off_share_most" in out
+    assert "kept: True" in out
+    for wrong in ("", "5,many", "0,5", "1.5"):
+        status, _, err = bocage("samples", "subsets", "--budgets", wrong, "--project", project)
+        assert status == 2
+        assert "is no list of numbers" in err
+
+
 def test_map_writes_the_picture_and_the_page(bocage: Bocage, project: Path) -> None:
     status, out, _ = bocage("samples", "map", "--project", project, "--json")
     assert status == 0

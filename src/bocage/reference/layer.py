@@ -216,8 +216,8 @@ class Layer:
         )
 
 
-def open_layer(settings: LayerSettings, project: Project) -> Layer:
-    """Find the files of a layer and where they lie on the lattice.
+def open_layer(settings: LayerSettings, project: Project, grid: Grid | None = None) -> Layer:
+    """Find the files of a layer and where they lie on a lattice: that of the project, or a coarser one.
 
     Headers of many files are remembered in the project; tiles that an index places outside ``area.bbox`` are left out.
 
@@ -239,9 +239,10 @@ def open_layer(settings: LayerSettings, project: Project) -> Layer:
         check_footprint(source, header, grid)
         return header
 
-    headers = read_headers(sources, project, inspect)
+    lattice = grid or project.grid
+    headers = read_headers(sources, project, lattice, inspect)
     files = tuple(LayerFile(source, header.window, header.gsd) for source, header in zip(sources, headers, strict=True))
-    layer = Layer(settings.model_copy(update={"year": year}), project.grid, files)
+    layer = Layer(settings.model_copy(update={"year": year}), lattice, files)
     check_pixels(layer.files, layer.table)
     check_archives(layer.files)
     return layer

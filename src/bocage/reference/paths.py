@@ -1,4 +1,4 @@
-"""Which local files the settings of a layer name, found without opening one: `bocage status` asks it of every layer."""
+"""Which layers serve a purpose and which local files they name, found without opening one: `bocage status` asks it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from pathlib import Path
 
 from bocage.project import Project
 from bocage.scenes.deliveries.archive import is_archive
-from bocage.settings import LayerSettings
+from bocage.settings import LayerKind, LayerSettings
+
+
+def layers_of_kind(project: Project, kind: LayerKind, path: str | None = None) -> tuple[LayerSettings, ...]:
+    """Return the layer at a path of its own or, without one, the registered ones of a kind, the newest first."""
+    if path is not None:
+        return (LayerSettings(kind=kind, paths=(path,)),)
+    registered = [layer for layer in project.settings.reference.layers if layer.kind == kind]
+    return tuple(sorted(registered, key=lambda layer: -(layer.year or 0)))
 
 
 def local_files(settings: LayerSettings, project: Project) -> Iterator[Path]:

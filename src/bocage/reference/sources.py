@@ -81,8 +81,8 @@ def find_sources(settings: LayerSettings, project: Project, touches: Touches) ->
             raise LayerError(error.problem, error.mend) from error
         if not sources:
             raise LayerError(
-                f"no file is at {pattern!r}, which a layer of kind {settings.kind} names, in [[reference.layers]] or "
-                "[accuracy.reference]",
+                f"no file is at {pattern!r}, which a layer of kind {settings.kind} names, in [[reference.layers]], "
+                "[accuracy.reference] or [samples]",
                 "mend the path; a relative one starts at the project folder",
             )
         found.update((source.href, source) for source in sources if source.href not in found)

@@ -21,8 +21,10 @@ from bocage.samples.samples import Samples
 
 _BITS = 32
 
+Seed = int | Sequence[int]
 
-def nested_subsets(samples: Samples, budgets: Iterable[int], seed: int) -> dict[int, list[str]]:
+
+def nested_subsets(samples: Samples, budgets: Iterable[int], seed: Seed) -> dict[int, list[str]]:
     """Return the names of the training samples of each subset.
 
     Parameters
@@ -55,7 +57,7 @@ def nested_subsets(samples: Samples, budgets: Iterable[int], seed: int) -> dict[
     return {budget: order[:budget] for budget in asked}
 
 
-def training_order(samples: Samples, seed: int) -> list[str]:
+def training_order(samples: Samples, seed: Seed) -> list[str]:
     """Return the names of all training samples in an order of which every beginning is stratified.
 
     Raises

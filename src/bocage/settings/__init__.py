@@ -209,10 +209,19 @@ class ReferenceSettings(Section):
 class SamplesSettings(Section):
     """How many cells are drawn, how large, and how they are split.
 
-    ``allocation`` shares the count among strata by their size, by size and ``deviations`` (a CSV with the columns
-    stratum and deviation; without it the tree shares of the label tiles) or by size to the ``power``.
+    ``minimum_per_stratum`` holds as far as a stratum has cells; where ``count`` is too small for it, each stratum gets
+    1 and the rest is shared. Fewer samples than strata are refused. ``allocation`` shares the count by their size, by
+    size and ``deviations`` (a CSV with the columns stratum and deviation; without it the tree shares of the label
+    tiles) or by size to the ``power``.
+
     ``minimum_distance`` and ``buffer`` are metres from edge to edge: between any two drawn cells, and between the
-    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes".
+    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes". Where they leave no room
+    for ``count`` cells fewer are drawn, with a warning; a stratum or split that they would leave empty is refused.
+
+    Strata are zone x sensor x urban or rural. ``zones`` and ``urban`` name a layer in any form that
+    ``[[reference.layers]]`` takes, read with the codes of the kinds ``environmental_zones`` and ``urban``. Without them
+    the registered layers of these kinds serve, the newest first; where there is none either, all ground is one zone,
+    and rural. Zones of one's own are registered, with ``other = [codes]``.
     """
 
     count: Count = 10_000
