@@ -7,7 +7,7 @@ lattice pixel does not depend on which window asked for it. Validity travels bes
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from bocage.project import Project
 from bocage.reference.checks import check_archives, check_footprint, check_pixels, lies_in
 from bocage.reference.claims import check_name, common_year
 from bocage.reference.codes import CodeTable, table_of
+from bocage.reference.extents import Extents
 from bocage.reference.file import LayerFile
 from bocage.reference.headers import Header, inspect_raster, open_raster, read_headers
 from bocage.reference.polygons import NOTHING, burn_polygons, inspect_polygons
@@ -68,11 +69,20 @@ class Layer:
     ----------
     settings
         As registered; where they give no year, with the one that the names of the files state.
+    gsd
+        The coarsest pixel among the files, in metres on the lattice.
     """
 
     settings: LayerSettings
     grid: Grid
     files: tuple[LayerFile, ...]
+    gsd: float = field(init=False)
+    _extents: Extents = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Both are asked for with every window.
+        object.__setattr__(self, "gsd", max(file.gsd for file in self.files))
+        object.__setattr__(self, "_extents", Extents([file.window for file in self.files]))
 
     @property
     def kind(self) -> LayerKind:
@@ -90,18 +100,13 @@ class Layer:
         return table_of(self.settings)
 
     @property
-    def gsd(self) -> float:
-        """The coarsest pixel among the files, in metres on the lattice."""
-        return max(file.gsd for file in self.files)
-
-    @property
     def name(self) -> str:
         """The layer in words: its kind and where its files lie."""
         return f"{self.kind} layer {', '.join(self.settings.paths)}"
 
     def files_in(self, window: Window) -> list[LayerFile]:
         """Return the files that share a pixel with the window, in a fixed order."""
-        return [file for file in self.files if file.window.intersection(window) is not None]
+        return [self.files[place] for place in self._extents.touching(window)]
 
     def require(self, window: Window) -> None:
         """Check that the layer says something about an area.
