@@ -21,6 +21,7 @@ from bocage.errors import BocageError
 from bocage.files import digest_file, digest_json
 from bocage.project import Project
 from bocage.receipts import Receipt, sizes
+from bocage.reference.noted import digest_of, looked_at_again, notes_of
 from bocage.stages import STAGES, Stage, stage_named
 
 _log = logging.getLogger("bocage")
@@ -77,11 +78,26 @@ def _why_stale(project: Project, stage: Stage, receipt: Receipt) -> str:
         return f"was made with other options than the settings: {given}"
     if receipt.inputs != inputs_digest(project, stage, {}):
         return "its settings, an earlier stage or a file that it reads has changed"
+    if changed := _changed_behind(project, stage, receipt):
+        return changed
     gone = [name for name, size in receipt.outputs.items() if _size(project.folder / name) != size]
     if gone:
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
         return f"{gone[0]}{more} is missing or changed"
     return ""
+
+
+def _changed_behind(project: Project, stage: Stage, receipt: Receipt) -> str:
+    """Say which file has changed of those that the settings do not name, or return an empty text."""
+    then = notes_of(stage.layers(project), project)
+    now = looked_at_again(then, project)
+    if receipt.seen == digest_of(now):
+        return ""
+    changed = [one.name for one, other in zip(then, now, strict=True) if one != other]
+    if not changed:
+        return "the files of a layer were others when it ran"
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return f"{changed[0]}{more}, behind a layer, is missing or changed"
 
 
 def status(project: Project) -> list[StageState]:
@@ -131,6 +147,7 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
         status="done",
         # The catalogue names files, such as cloud masks, that were not known when its stage began.
         inputs=inputs_digest(project, stage, noted) if stage.hashed else receipt.inputs,
+        seen=digest_of(notes_of(stage.layers(project), project)),
         made=_content(outcome.outputs, project.folder) if stage.hashed else "",
         seconds=round(time.perf_counter() - clock, 3),
         peak_memory_mb=peak_memory_mb(),

@@ -11,6 +11,7 @@ from typing import Any
 
 from bocage.outcome import Outcome
 from bocage.project import Project
+from bocage.settings import LayerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Stage:
         Names of the stages whose output it reads.
     outside
         Lists the files that the stage reads and no stage wrote.
+    layers
+        Names the reference layers among what it reads: which files lie behind an index or in a store is known only once
+        the stage has opened them.
     hashed
         Whether later stages depend on the content of the outputs. True where the inputs alone do not decide it: scenes
         stay in the catalogue that were once added by name, and a run may have been trained with other options.
@@ -41,6 +45,7 @@ class Stage:
     sections: tuple[str, ...]
     after: tuple[str, ...] = ()
     outside: Callable[[Project], Iterable[Path]] = lambda _: ()
+    layers: Callable[[Project], Iterable[LayerSettings]] = lambda _: ()
     hashed: bool = False
     indifferent: tuple[str, ...] = ()
 
@@ -72,10 +77,14 @@ def _scene_files(project: Project) -> Iterator[Path]:
                 yield Path(split_member(href)[0])
 
 
+def _layers(project: Project) -> tuple[LayerSettings, ...]:
+    return project.settings.reference.layers
+
+
 def _layer_files(project: Project) -> Iterator[Path]:
     from bocage.reference.paths import local_files
 
-    for layer in project.settings.reference.layers:
+    for layer in _layers(project):
         yield from local_files(layer, project)
     if project.settings.reference.corrections is not None:
         yield from project.paths(project.settings.reference.corrections)
@@ -91,11 +100,16 @@ def _stratum_files(project: Project) -> Iterator[Path]:
         yield from project.labels_folder.glob("*.tif")
 
 
-def _truth_files(project: Project) -> Iterator[Path]:
-    if project.settings.accuracy.reference is not None:
-        from bocage.reference.paths import local_files
+def _truth(project: Project) -> tuple[LayerSettings, ...]:
+    layer = project.settings.accuracy.reference
+    return () if layer is None else (layer,)
 
-        yield from local_files(project.settings.accuracy.reference, project)
+
+def _truth_files(project: Project) -> Iterator[Path]:
+    from bocage.reference.paths import local_files
+
+    for layer in _truth(project):
+        yield from local_files(layer, project)
     for name in ("responses.gpkg", "responses.csv", "plan.gpkg"):
         yield project.accuracy_folder / name
 
@@ -117,6 +131,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "reference"),
         after=("scenes",),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "samples",
@@ -156,6 +171,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "reference"),
         after=("map",),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "products",
@@ -164,6 +180,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "products", "reference"),
         after=("map", "features"),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "assess",
@@ -172,6 +189,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "accuracy"),
         after=("samples", "map"),
         outside=_truth_files,
+        layers=_truth,
     ),
     Stage(
         "report",

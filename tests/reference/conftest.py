@@ -65,5 +65,27 @@ def make_project(tmp_path: Path) -> Callable[..., Project]:
 
 
 @pytest.fixture
+def scene(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Write a scene of 300 x 300 m over four tiles of 200 m; its upper left corner is that of the layers."""
+    path = tmp_path / "scenes" / "one.tif"
+    path.parent.mkdir()
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=150,
+        width=150,
+        count=4,
+        dtype="uint8",
+        crs="EPSG:3035",
+        transform=Affine(2, 0, ORIGIN[0], 0, -2, ORIGIN[1]),
+        nodata=0,
+    ) as file:
+        file.write(rng.integers(1, 255, (4, 150, 150)).astype(np.uint8))
+        file.descriptions = ("red", "green", "blue", "nir")
+    return path
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)

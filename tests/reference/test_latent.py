@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 
 from bocage.errors import LayerError, ProjectError
@@ -277,23 +275,8 @@ def test_crops_of_another_year_settle_nothing() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> Project:
+def project(scene: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> Project:
     """Four layers over one scene of 300 x 300 m, with a wood in its upper left quarter; each errs in its own places."""
-    (tmp_path / "scenes").mkdir()
-    with rasterio.open(
-        tmp_path / "scenes" / "one.tif",
-        "w",
-        driver="GTiff",
-        height=150,
-        width=150,
-        count=4,
-        dtype="uint8",
-        crs="EPSG:3035",
-        transform=Affine(2, 0, 4_000_000, 0, -2, 3_000_000),
-        nodata=0,
-    ) as file:
-        file.write(rng.integers(1, 255, (4, 150, 150)).astype(np.uint8))
-        file.descriptions = ("red", "green", "blue", "nir")
     wood = np.zeros((300, 300), np.bool_)
     wood[:140, :140] = True
     height = np.where(wood, 12.0, 0.0) + rng.normal(0, 2, wood.shape)

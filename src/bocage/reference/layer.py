@@ -25,7 +25,7 @@ from bocage.reference.checks import check_archives, check_footprint, check_pixel
 from bocage.reference.claims import check_name, common_year
 from bocage.reference.codes import CodeTable, table_of
 from bocage.reference.extents import Extents
-from bocage.reference.file import LayerFile
+from bocage.reference.file import LayerFile, note_hidden
 from bocage.reference.headers import Header, inspect_raster, open_raster, read_headers
 from bocage.reference.polygons import NOTHING, burn_polygons, inspect_polygons
 from bocage.reference.sources import Source, Touches, find_sources
@@ -224,7 +224,8 @@ class Layer:
 def open_layer(settings: LayerSettings, project: Project) -> Layer:
     """Find the files of a layer and where they lie on the lattice.
 
-    Headers of many files are remembered in the project; tiles that an index places outside ``area.bbox`` are left out.
+    Headers of many files are remembered in the project, and files that the settings do not name are noted there; tiles
+    that an index places outside ``area.bbox`` are left out.
 
     Raises
     ------
@@ -249,6 +250,7 @@ def open_layer(settings: LayerSettings, project: Project) -> Layer:
     layer = Layer(settings.model_copy(update={"year": year}), project.grid, files)
     check_pixels(layer.files, layer.table)
     check_archives(layer.files)
+    note_hidden(sources, settings, project)
     return layer
 
 

@@ -13,8 +13,8 @@ from bocage.settings import LayerSettings
 def local_files(settings: LayerSettings, project: Project) -> Iterator[Path]:
     """Yield the local files that the settings name, without opening one: those whose change is a change of the layer.
 
-    Of a folder all files are meant, of an archive the archive, of a shapefile its parts. Of an index the index alone
-    is meant, and nothing of a store: where such tiles change, ``bocage labels build`` notices it, not the status.
+    Of a folder all files are meant, of an archive the archive, of a shapefile its parts. Which tiles an index names, and
+    what a store holds, is known only to who opens them: :mod:`bocage.reference.noted`.
     """
     for pattern in settings.paths:
         if pattern.startswith("s3://"):

@@ -42,12 +42,15 @@ class Source:
         Time of change, checksum or entity tag: with the size it says whether the file has changed.
     footprint
         Where an index says that it lies: (left, bottom, right, top) and the coordinate reference system, or None.
+    indexed
+        Whether an index names it, and not the settings.
     """
 
     href: str
     size: int
     version: str
     footprint: Footprint | None = None
+    indexed: bool = False
 
     @property
     def name(self) -> str:
@@ -202,11 +205,11 @@ def _of_index(href: str, touches: Touches) -> Iterator[Source]:
             if folder not in trees:
                 trees[folder] = open_archive(folder) if member else _store(folder, folders[folder])
             state, where = trees[folder].state(name), trees[folder].href(name)
-            yield Source(where, state.size, state.version, tile.footprint)
+            yield Source(where, state.size, state.version, tile.footprint, indexed=True)
             continue
         if not Path(place).is_file():
             raise LayerError(f"{href} names {tile.path}, which is not there", "put the tile there or mend the index")
-        yield replace(_local(Path(place)), footprint=tile.footprint)
+        yield replace(_local(Path(place)), footprint=tile.footprint, indexed=True)
 
 
 def _store(folder: str, wanted: int) -> Store:
