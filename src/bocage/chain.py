@@ -11,9 +11,10 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +23,12 @@ from bocage.files import digest_file, digest_json
 from bocage.project import Project
 from bocage.receipts import Receipt, sizes
 from bocage.reference.noted import digest_of, looked_at_again, notes_of
+from bocage.settings import LayerSettings
 from bocage.stages import STAGES, Stage, stage_named
 
 _log = logging.getLogger("bocage")
 
+_Look = Callable[[tuple[LayerSettings, ...]], "_Behind"]
 State = Literal["done", "stale", "missing", "interrupted", "failed"]
 
 
@@ -61,6 +64,10 @@ def _mark(path: Path, folder: Path) -> tuple[str, int, int]:
 
 def state_of(project: Project, stage: Stage) -> StageState:
     """Say whether a stage is done, stale, interrupted, failed or missing, and why."""
+    return _state_of(project, stage, partial(_look_behind, project))
+
+
+def _state_of(project: Project, stage: Stage, look: _Look) -> StageState:
     receipt = _receipt(project, stage.name)
     if receipt is None:
         return StageState(stage, "missing", "never ran", None)
@@ -68,18 +75,22 @@ def state_of(project: Project, stage: Stage) -> StageState:
         return StageState(stage, "interrupted", f"was stopped after its start at {receipt.started}", receipt)
     if receipt.status == "failed":
         return StageState(stage, "failed", receipt.reason, receipt)
-    reason = _why_stale(project, stage, receipt)
+    reason = _why_stale(project, stage, receipt, look)
     return StageState(stage, "stale" if reason else "done", reason, receipt)
 
 
-def _why_stale(project: Project, stage: Stage, receipt: Receipt) -> str:
+def _why_stale(project: Project, stage: Stage, receipt: Receipt, look: _Look) -> str:
     if receipt.options:
         given = ", ".join(f"{name} = {value}" for name, value in receipt.options.items())
         return f"was made with other options than the settings: {given}"
     if receipt.inputs != inputs_digest(project, stage, {}):
         return "its settings, an earlier stage or a file that it reads has changed"
-    if changed := _changed_behind(project, stage, receipt):
-        return changed
+    behind = look(stage.layers(project))
+    if receipt.seen != behind.digest:
+        if not behind.changed:
+            return "the files of a layer were others when it ran"
+        more = f" and {len(behind.changed) - 1} more" if len(behind.changed) > 1 else ""
+        return f"{behind.changed[0]}{more}, behind a layer, is missing or changed"
     gone = [name for name, size in receipt.outputs.items() if _size(project.folder / name) != size]
     if gone:
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
@@ -87,24 +98,27 @@ def _why_stale(project: Project, stage: Stage, receipt: Receipt) -> str:
     return ""
 
 
-def _changed_behind(project: Project, stage: Stage, receipt: Receipt) -> str:
-    """Say which file has changed of those that the settings do not name, or return an empty text."""
-    then = notes_of(stage.layers(project), project)
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What lies behind what the settings name: the digest of the files as they are, and which differ from the notes."""
+
+    digest: str
+    changed: tuple[str, ...]
+
+
+def _look_behind(project: Project, layers: tuple[LayerSettings, ...]) -> _Behind:
+    then = notes_of(layers, project)
     now = looked_at_again(then, project)
-    if receipt.seen == digest_of(now):
-        return ""
-    changed = [one.name for one, other in zip(then, now, strict=True) if one != other]
-    if not changed:
-        return "the files of a layer were others when it ran"
-    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-    return f"{changed[0]}{more}, behind a layer, is missing or changed"
+    return _Behind(digest_of(now), tuple(one.name for one, other in zip(then, now, strict=True) if one != other))
 
 
 def status(project: Project) -> list[StageState]:
     """Return the state of every stage; a stage after one that is not done is stale even where its receipt agrees."""
     states: dict[str, StageState] = {}
+    # Three stages read the same layers, which may have tens of thousands of files.
+    look = cache(partial(_look_behind, project))
     for stage in STAGES:
-        own = state_of(project, stage)
+        own = _state_of(project, stage, look)
         waits_for = [name for name in stage.after if states[name].state != "done"]
         if own.state == "done" and waits_for:
             own = replace(own, state="stale", reason=f"{waits_for[0]} will run again before it")

@@ -45,7 +45,7 @@ class Stage:
     sections: tuple[str, ...]
     after: tuple[str, ...] = ()
     outside: Callable[[Project], Iterable[Path]] = lambda _: ()
-    layers: Callable[[Project], Iterable[LayerSettings]] = lambda _: ()
+    layers: Callable[[Project], tuple[LayerSettings, ...]] = lambda _: ()
     hashed: bool = False
     indifferent: tuple[str, ...] = ()
 

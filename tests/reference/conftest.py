@@ -20,36 +20,36 @@ ORIGIN = (4_000_000.0, 3_000_000.0)
 Writer = Callable[..., Path]
 
 
+def write_geotiff(
+    path: Path,
+    values: NDArray[Any],
+    pixel: float,
+    *,
+    origin: tuple[float, float] = ORIGIN,
+    crs: str | None = "EPSG:3035",
+    nodata: float | None = None,
+) -> Path:
+    """Write an array as a GeoTIFF whose upper left corner is ``origin``."""
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[0],
+        width=values.shape[1],
+        count=1,
+        dtype=values.dtype,
+        crs=crs,
+        transform=Affine(pixel, 0, origin[0], 0, -pixel, origin[1]),
+        nodata=nodata,
+    ) as file:
+        file.write(values, 1)
+    return path
+
+
 @pytest.fixture
 def write_layer(tmp_path: Path) -> Writer:
-    """Write an array as a GeoTIFF whose upper left corner is ``origin``."""
-
-    def write(
-        name: str,
-        values: NDArray[Any],
-        pixel: float,
-        *,
-        origin: tuple[float, float] = ORIGIN,
-        crs: str | None = "EPSG:3035",
-        nodata: float | None = None,
-    ) -> Path:
-        path = tmp_path / name
-        with rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            height=values.shape[0],
-            width=values.shape[1],
-            count=1,
-            dtype=values.dtype,
-            crs=crs,
-            transform=Affine(pixel, 0, origin[0], 0, -pixel, origin[1]),
-            nodata=nodata,
-        ) as file:
-            file.write(values, 1)
-        return path
-
-    return write
+    """Write an array as a GeoTIFF of that name in ``tmp_path``."""
+    return lambda name, *given, **more: write_geotiff(tmp_path / name, *given, **more)
 
 
 @pytest.fixture

@@ -170,7 +170,9 @@ def test_a_project_that_was_moved_is_not_stale(
     tmp_path.rename(moved)
     there = Project(moved, project.settings)
     # The catalogue names its scenes by absolute paths; labels do not depend on where the project lies.
-    assert [note.name for note in notes_of(there.settings.reference.layers, there)] == [f"tcd/t{at}.tif" for at in (0, 1, 2)]
+    assert [note.name for note in notes_of(there.settings.reference.layers, there)] == [
+        f"tcd/t{at}.tif" for at in (0, 1, 2)
+    ]
     assert why(there) == ("done", "")
     moved.rename(tmp_path)
 

@@ -12,8 +12,8 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bocage.errors import StorageError
 from bocage.files import digest_json, write_json
@@ -21,8 +21,7 @@ from bocage.project import Project
 from bocage.settings import LayerSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One file: its path, relative to the project folder where it lies there, or its URL; and what tells a change.
 
     Attributes
@@ -47,7 +46,7 @@ def note_files(settings: LayerSettings, project: Project, paths: Iterable[Path],
     if notes != _read(settings, project):
         # A folder that cannot be written keeps no receipt either, so that nothing counts as done there.
         with suppress(StorageError):
-            write_json(_place(settings, project), [[note.name, note.size, note.version] for note in notes])
+            write_json(_place(settings, project), notes)
 
 
 def notes_of(layers: Iterable[LayerSettings], project: Project) -> list[Note]:
@@ -58,17 +57,17 @@ def notes_of(layers: Iterable[LayerSettings], project: Project) -> list[Note]:
 def looked_at_again(notes: Sequence[Note], project: Project) -> list[Note]:
     """Return the notes with the local files as they are now; objects of a store stay as they were noted."""
     folder = str(project.folder)
+    # Of tens of thousands of files; making a Path of each would take longer than asking for them.
     return [note if note.name.startswith("s3://") else _look(note.name, folder) for note in notes]
 
 
 def digest_of(notes: Sequence[Note]) -> str:
     """Return the digest of some notes, empty where there is none."""
-    return digest_json([(note.name, note.size, note.version) for note in notes]) if notes else ""
+    return digest_json(notes) if notes else ""
 
 
 def _look(name: str, folder: str) -> Note:
     try:
-        # Of tens of thousands of files: making a Path of each would take longer than asking for them.
         status = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118
     except OSError:
         return Note(name, -1, "")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bocage.errors import LayerError, SceneError
 from bocage.project import Project
-from bocage.reference.paths import split_archive
 from bocage.reference.tiles import Footprint, Tile, is_index, read_index
 from bocage.scenes.deliveries.archive import ARCHIVES, is_archive, open_archive
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.deliveries.locations import split_member
 from bocage.scenes.deliveries.store import Store
 from bocage.settings import LayerSettings
 
@@ -93,7 +93,7 @@ def find_sources(settings: LayerSettings, project: Project, touches: Touches) ->
 
 
 def _sources(pattern: str, project: Project, settings: LayerSettings, touches: Touches) -> Iterator[Source]:
-    place, member = split_archive(pattern)
+    place, member = split_member(pattern)
     if place.startswith("s3://"):
         yield from _remote(place, member, settings, touches)
         return
@@ -199,7 +199,7 @@ def _of_index(href: str, touches: Touches) -> Iterator[Source]:
     trees: dict[str, DeliveryFiles] = {}
     for tile in near:
         place = _place(tile, href)
-        archive, member = split_archive(place)
+        archive, member = split_member(place)
         folder, _, name = (archive, "", member) if member else place.rpartition("/")
         if member or place.startswith("s3://"):
             if folder not in trees:
