@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     write_raster(folder / "scenes" / "one_20260501.tif", scene, 2.0)
     for name, value in (("cover.tif", 80), ("tcd_2015_a.tif", 80), ("tcd_2018_b.tif", 80), ("odd.tif", 120)):
         write_raster(folder / name, np.full((1, 20, 20), value, np.uint8), 10.0, nodata=None)
-    write_raster(folder / "far.tif", np.full((1, 20, 20), 80, np.uint8), 10.0, origin=(LEFT + 9000, TOP), nodata=None)
+    write_raster(folder / "far.tif", np.full((1, 20, 20), 80, np.uint8), 10.0, origin=(LEFT + 90_000, TOP), nodata=None)
     (folder / "index.csv").write_text("path\ncover.tif\ngone.tif\n")
     catalogue_scenes(Project.open(folder))
     return folder
