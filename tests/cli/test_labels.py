@@ -12,9 +12,10 @@ import pytest
 from shapely.geometry import Polygon, box
 from tests.cli.conftest import Bocage
 from tests.samples.conftest import write_raster
+from tests.scenes.rasters import write_sidecar
 
 from bocage.project import Project
-from bocage.scenes import catalogue_scenes
+from bocage.scenes import BANDS, catalogue_scenes
 
 LEFT, TOP = 4_000_000.0, 3_000_000.0
 COVER = '[[reference.layers]]\nkind = "tree_cover_density"\npaths = ["{}"]\n{}'
@@ -27,7 +28,8 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "bocage.toml").touch()
     scene = np.random.default_rng(0).integers(1, 255, (4, 100, 100)).astype(np.uint8)
-    write_raster(folder / "scenes" / "one_20260501.tif", scene, 2.0)
+    write_raster(folder / "scenes" / "one.tif", scene, 2.0)
+    write_sidecar(folder / "scenes" / "one.tif", BANDS, datetime="2021-06-01T10:00:00Z")
     for name, value in (("cover.tif", 80), ("tcd_2015_a.tif", 80), ("tcd_2018_b.tif", 80), ("odd.tif", 120)):
         write_raster(folder / name, np.full((1, 20, 20), value, np.uint8), 10.0, nodata=None)
     write_raster(folder / "far.tif", np.full((1, 20, 20), 80, np.uint8), 10.0, origin=(LEFT + 90_000, TOP), nodata=None)
@@ -84,9 +86,6 @@ def test_what_cannot_be_used_is_named_with_its_mend(
 
 def test_a_layer_of_another_year_than_the_scenes_is_used_and_told(bocage: Bocage, folder: Path) -> None:
     (folder / "bocage.toml").write_text(COVER.format("cover.tif", "year = 2012"), encoding="utf-8")
-    sidecar = folder / "scenes" / "one_20260501.json"
-    sidecar.write_text('{"properties": {"datetime": "2021-06-01T10:00:00Z"}}', encoding="utf-8")
-    assert bocage("scenes", "add", folder / "scenes", "--project", folder)[0] == 0
     status, _, err = bocage("labels", "build", "--project", folder)
     said = " ".join(err.split())
     assert status == 0
