@@ -94,7 +94,7 @@ def project_of(folder: Path, tiles: int) -> Project:
 
 
 def status_seconds(project: Project) -> float:
-    """Return the median processor time of the command ``bocage status``: other work on the machine counts for nothing."""
+    """Return the median processor time of ``bocage status``, in which other work on the machine counts little."""
     times = []
     for _ in range(RUNS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
