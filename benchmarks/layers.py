@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from bocage.chain import inputs_digest, stage_named
+from bocage.chain import inputs_digest
 from bocage.grid import Grid, Window
 from bocage.project import Project
 from bocage.receipts import Receipt
@@ -31,6 +31,7 @@ from bocage.reference.layer import Layer
 from bocage.reference.noted import digest_of, note_files, notes_of
 from bocage.reference.sources import Source
 from bocage.settings import LayerSettings
+from bocage.stages import stage_named
 
 SIDE = 245
 TILE = 5000

@@ -13,8 +13,9 @@ from shapely.geometry import box
 from tests.cli.conftest import Bocage
 
 from bocage.chain import run_stage
+from bocage.models.item import ModelDescription
 from bocage.models.network import build_network
-from bocage.models.package import ModelDescription, save_package
+from bocage.models.package import save_package
 from bocage.project import Project
 
 EAST, NORTH, SIDE = 4_000_000.0, 3_000_000.0, 320

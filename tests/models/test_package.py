@@ -105,10 +105,11 @@ def _shorten(folder: Path) -> None:
         (_shorten, "model.json is not the description of a model"),
         (_change(**{"mlm:input": []}), "model.json is not the description of a model"),
         (_change(**{"bocage:stretch": "gamma"}), "model.json is not the description of a model"),
-        (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net on vit"),
+        (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net with fine stem on vit"),
         (_change(**{"mlm:architecture": "DPT"}), "does not know: DPT"),
-        (_change(**{"bocage:backbone": "resnet50"}), "does not fit a U-Net on resnet50"),
-        (_swap, "does not fit a U-Net on efficientnet_lite0"),
+        (_change(**{"mlm:architecture": "U-Net"}), "does not know: U-Net on efficientnet_lite0"),
+        (_change(**{"bocage:backbone": "resnet50"}), "does not fit a U-Net with fine stem on resnet50"),
+        (_swap, "does not fit a U-Net with fine stem on efficientnet_lite0"),
     ],
 )
 def test_a_package_that_is_not_whole_is_refused(package: Path, harm: Callable[[Path], None], words: str) -> None:

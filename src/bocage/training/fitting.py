@@ -24,9 +24,10 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_json, write_json
+from bocage.models.item import ModelDescription
 from bocage.models.ndvi import NdviThreshold
-from bocage.models.network import UNet, build_network
-from bocage.models.package import ModelDescription, load_model, save_package
+from bocage.models.network import Network, build_network
+from bocage.models.package import load_model, save_package
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
 from bocage.progress import bar
@@ -194,7 +195,7 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
     return figures_of_run
 
 
-def _fit(network: UNet, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
+def _fit(network: Network, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
     """Train to the end, from where an earlier session with the same inputs stopped."""
     working = folder / _WORKING
     state = _resume(working, digest)
