@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,12 @@ class Stage:
         Names of the stages whose output it reads.
     outside
         Lists the files that the stage reads and no stage wrote.
+    layers
+        Lists the reference layers that it reads: their settings count where it does not read the whole section, and
+        which files lie behind an index or in a store is known only once the stage has opened them.
     hashed
         Whether later stages depend on the content of the outputs. True where the inputs alone do not decide it: scenes
         stay in the catalogue that were once added by name, and a run may have been trained with other options.
-    layers
-        Lists the layers of ``[reference]`` whose settings the stage reads, where it does not read that whole section.
     indifferent
         Settings (``section.name``) that change how the stage works, not what it makes.
     """
@@ -44,8 +45,8 @@ class Stage:
     sections: tuple[str, ...]
     after: tuple[str, ...] = ()
     outside: Callable[[Project], Iterable[Path]] = lambda _: ()
+    layers: Callable[[Project], tuple[LayerSettings, ...]] = lambda _: ()
     hashed: bool = False
-    layers: Callable[[Project], Sequence[LayerSettings]] = lambda _: ()
     indifferent: tuple[str, ...] = ()
 
     def run(self, project: Project, **options: Any) -> Outcome:
@@ -76,21 +77,25 @@ def _scene_files(project: Project) -> Iterator[Path]:
                 yield Path(split_member(href)[0])
 
 
+def _layers(project: Project) -> tuple[LayerSettings, ...]:
+    return project.settings.reference.layers
+
+
 def _layer_files(project: Project) -> Iterator[Path]:
     from bocage.reference.paths import local_files
 
-    for layer in project.settings.reference.layers:
+    for layer in _layers(project):
         yield from local_files(layer, project)
     if project.settings.reference.corrections is not None:
         yield from project.paths(project.settings.reference.corrections)
 
 
-def _stratum_layers(project: Project) -> list[LayerSettings]:
+def _stratum_layers(project: Project) -> tuple[LayerSettings, ...]:
     from bocage.reference.paths import layers_of_kind
 
     given = project.settings.samples
     kinds: tuple[tuple[LayerKind, str | None], ...] = (("environmental_zones", given.zones), ("urban", given.urban))
-    return [layer for kind, path in kinds for layer in layers_of_kind(project, kind, path)]
+    return tuple(layer for kind, path in kinds for layer in layers_of_kind(project, kind, path))
 
 
 def _stratum_files(project: Project) -> Iterator[Path]:
@@ -113,11 +118,16 @@ def _backbone_files(project: Project) -> Iterator[Path]:
             yield note
 
 
-def _truth_files(project: Project) -> Iterator[Path]:
-    if project.settings.accuracy.reference is not None:
-        from bocage.reference.paths import local_files
+def _truth(project: Project) -> tuple[LayerSettings, ...]:
+    layer = project.settings.accuracy.reference
+    return () if layer is None else (layer,)
 
-        yield from local_files(project.settings.accuracy.reference, project)
+
+def _truth_files(project: Project) -> Iterator[Path]:
+    from bocage.reference.paths import local_files
+
+    for layer in _truth(project):
+        yield from local_files(layer, project)
     for name in ("responses.gpkg", "responses.csv", "plan.gpkg"):
         yield project.accuracy_folder / name
 
@@ -139,6 +149,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "reference"),
         after=("scenes",),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "samples",
@@ -180,6 +191,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "reference"),
         after=("map",),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "products",
@@ -188,6 +200,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "products", "reference"),
         after=("map", "features"),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "assess",
@@ -196,6 +209,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "accuracy"),
         after=("samples", "map"),
         outside=_truth_files,
+        layers=_truth,
     ),
     Stage(
         "report",

@@ -1,8 +1,6 @@
 """The commands that look at samples and labels, typed by hand."""
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +10,14 @@ import pytest
 import rasterio
 import torch
 from shapely.geometry import box
+from tests.cli.conftest import Bocage
 
 from bocage.chain import run_stage
-from bocage.cli import main
 from bocage.models.item import ModelDescription
 from bocage.models.network import build_network
 from bocage.models.package import save_package
 from bocage.project import Project
 
-Bocage = Callable[..., tuple[int, str, str]]
 EAST, NORTH, SIDE = 4_000_000.0, 3_000_000.0, 320
 SETTINGS = """
 [project]
@@ -42,20 +39,6 @@ cell_size = 128.0
 block_size = 128.0
 buffer = 0.0
 """
-
-
-@pytest.fixture
-def bocage(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bocage:
-    """Run the program in this process and return its exit status, standard output and standard error."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bocage", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, bands: np.ndarray) -> None:

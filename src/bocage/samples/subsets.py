@@ -72,7 +72,7 @@ def training_order(samples: Samples, seed: Seed) -> list[str]:
     return [str(name) for name in table["sample_id"].to_numpy()[order]]
 
 
-def stratified_order(places: NDArray[np.int64], strata: Sequence[str], seed: int) -> list[int]:
+def stratified_order(places: NDArray[np.int64], strata: Sequence[str], seed: Seed) -> list[int]:
     """Return the indices of places in an order of which every beginning is stratified and spread over the ground.
 
     Parameters

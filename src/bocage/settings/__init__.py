@@ -127,8 +127,8 @@ class LayerSettings(Section):
     ``tree`` and ``ignore`` is ignored. ``environmental_zones`` takes ``other`` as the list of zones of one's own.
 
     ``release`` is that of canopy height, "v1" by default; in "v2" a height of 0 is unknown, since it also marks what
-    was never imaged. Of polygons ``column`` names the column of codes, and ``background`` is the code of the ground
-    between them within their extent; without it that ground is unknown.
+    was never imaged, and enters no mean. Of polygons ``column`` names the column of codes, and ``background`` is the
+    code of the ground between them within their extent; without it that ground is unknown.
 
     ``licence`` and ``attribution`` go into the card of the dataset.
     """
@@ -180,8 +180,9 @@ class ReferenceSettings(Section):
     between. The second method needs no such assumption.
 
     ``anchor`` is how much the rules count beside the agreement of the layers while the second method learns; 0 leaves
-    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where fewer pixels than
-    ``least_decided`` would be decided. The rules use none of the three.
+    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where a smaller share than
+    ``least_decided`` would be decided of the pixels at which a layer speaks that knows trees and open ground. The rules
+    use none of the three.
     """
 
     layers: tuple[LayerSettings, ...] = ()

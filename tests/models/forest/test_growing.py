@@ -98,7 +98,7 @@ def test_other_bands_and_scales_are_refused(grown: ForestSegmenter) -> None:
     with pytest.raises(ModelError, match="red, green, blue, nir"):
         grown.predict(np.ones((1, 3, 8, 8), np.uint8), valid)
     with pytest.raises(ModelError, match="takes bytes"):
-        grown.predict(np.full((1, 4, 8, 8), np.nan, np.float32), valid)  # type: ignore[arg-type]
+        grown.predict(np.full((1, 4, 8, 8), np.nan, np.float32), valid)
     with pytest.raises(ModelError, match="validity"):
         grown.predict(np.ones((1, 4, 8, 8), np.uint8), valid[:, :4])
 
@@ -116,7 +116,7 @@ def test_labels_of_one_class_are_refused(value: int, words: str, per: bool) -> N
 def test_other_wrong_chips_are_refused() -> None:
     image, label = scenery(0)
     with pytest.raises(ModelError, match="takes bytes"):
-        _fit([(np.full(image.shape, np.nan), label, "a")])  # type: ignore[list-item]
+        _fit([(np.full(image.shape, np.nan), label, "a")])
     with pytest.raises(ModelError, match="red, green, blue, nir"):
         _fit([(image[:3], label, "a")])
     with pytest.raises(ModelError, match="other values"):
