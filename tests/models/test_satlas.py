@@ -112,7 +112,7 @@ def test_the_first_step_equals_that_without_the_near_infrared_and_every_part_lea
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.grad is not None:
-                parameter -= 0.1 * parameter.grad
+                parameter.sub_(0.1 * parameter.grad)
     network.eval()
     with torch.inference_mode():
         assert not torch.equal(network(images, valid), network(other, valid))
