@@ -84,7 +84,8 @@ def _begin(project: Project, workers: int, keep: bool) -> None:
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
     console.quiet = True
     logging.getLogger("bocage").setLevel(logging.ERROR)
-    torch.set_num_threads(max(len(os.sched_getaffinity(0)) // workers, 1))
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max((os.cpu_count() or 1) // workers, 1))
     _here = Bench(project, keep=keep)
 
 
