@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bocage.errors import ModelError
 from bocage.models.backbone import Backbone
+from bocage.models.kinds import describe
 from bocage.models.weights import find_weights
 
 if TYPE_CHECKING:
@@ -121,8 +122,6 @@ def load_pretrained(backbone: Backbone, trunk: Pyramid) -> None:
     tensors = read_checkpoint(path, backbone.weights.container)
     found = fit(backbone, tensors, trunk.state_dict())
     if not found.strict:
-        from bocage.models.identification import describe
-
         raise ModelError(
             f"{path} does not hold the weights of {backbone.name}: it is {describe(tensors)}; {found.reason}",
             f"run: bocage models check {path} to see which backbone it is for, bring the file from "

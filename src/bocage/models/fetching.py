@@ -157,7 +157,8 @@ def _fill(url: str, part: Path, tag: Path, advance: Advance | None) -> bool:
     if begin:
         headers |= {"Range": f"bytes={begin}-", "If-Range": tag.read_text(encoding="utf-8")}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+    # An opener of its own, since the library's shared one keeps the proxies of its first use.
+    with urllib.request.build_opener().open(request, timeout=_SECONDS) as answer:
         if answer.headers.get_content_type() == "text/html":
             raise ModelError(
                 f"{url} answered with a page, not with a file", "open it in a browser to see what it wants"

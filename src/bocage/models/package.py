@@ -25,12 +25,17 @@ from bocage.models.card import CARD, card_of
 from bocage.models.forest import ARCHITECTURE as FOREST
 from bocage.models.item import ITEM, UNET, WEIGHTS, ModelDescription, description_of, item_of
 from bocage.models.network import build_network
+from bocage.models.probe import PROBE, Probe
 from bocage.models.segmenter import Segmenter, TorchSegmenter
 
 type Opener = Callable[[Path, Mapping[str, Tensor], ModelDescription, str], Segmenter]
 
 ARCHITECTURES: Mapping[str, str] = MappingProxyType(
-    {UNET: "bocage.models.package:open_network", FOREST: "bocage.models.forest.archive:open_forest"}
+    {
+        UNET: "bocage.models.package:open_network",
+        PROBE: "bocage.models.package:open_network",
+        FOREST: "bocage.models.forest.archive:open_forest",
+    }
 )
 """Who opens a package of an architecture: ``module:function`` of (path of the weights, their tensors, what the Item
 says, SHA-256 of the weights)."""
@@ -131,7 +136,8 @@ def open_network(
             f"{description.backbone}",
             f"use one of: {', '.join(BACKBONES)}",
         )
-    network = build_network(description.backbone, pretrained=False)
+    built = build_network(description.backbone, pretrained=False)
+    network = Probe(built) if description.architecture == PROBE else built
     try:
         network.load_state_dict(dict(tensors))
     except RuntimeError as error:
@@ -139,7 +145,7 @@ def open_network(
             f"{path} does not fit a {description.architecture} on {description.backbone}: {str(error).splitlines()[0]}",
             "train the model again with this version",
         ) from error
-    network.contract.check_bands(description.bands)
+    built.contract.check_bands(description.bands)
     return TorchSegmenter(
         network,
         bands=description.bands,

@@ -26,6 +26,7 @@ def _weights(model: str, *, gated: bool) -> Weights:
         url=f"https://huggingface.co/timm/{model}/resolve/main/model.safetensors",
         parts=(("", "encoder."),),
         unused=("head.",),
+        mark="stem.0.weight" if "convnext" in model else "cls_token",
         gated=gated,
     )
 
