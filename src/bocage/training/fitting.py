@@ -32,7 +32,7 @@ from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
 from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
-from bocage.training.forest_fitting import fit_forest
+from bocage.training.forest_fitting import fit_forest, forest_inputs
 from bocage.training.journal import KEPT, WORKING
 from bocage.training.precision import choose_precision
 from bocage.training.session import learn
@@ -142,7 +142,9 @@ def train_run(
         As :func:`train_models`.
     """
     weighting = Weighting.of(project, run, stores["train"].chips)
-    trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
+    trunk = None
+    if run.backbone not in FORESTS:
+        trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
     given = {
         "recipe": RECIPE,
         "chips": chips_digest,
@@ -150,14 +152,14 @@ def train_run(
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
-        "pretrained_from": trunk.source,
+        "pretrained_from": trunk.source if trunk else forest_inputs(),
     }
     digest = digest_json(given)
     kept = _finished(folder, digest)
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
-    if run.backbone in FORESTS:
+    if trunk is None:
         result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
         write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
         return result

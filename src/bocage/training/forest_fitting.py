@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -11,10 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bocage.errors import ModelError, TrainingError
 from bocage.models.forest import ARCHITECTURE
 from bocage.models.forest.archive import tensors_of
+from bocage.models.forest.features import VERSION
 from bocage.models.forest.growing import Forest, LabelledChip
+from bocage.models.forest.recipe import Recipe
 from bocage.models.item import ModelDescription
 from bocage.models.package import save_package
 from bocage.project import Project
@@ -23,6 +26,11 @@ from bocage.training.chips import ChipStore
 from bocage.training.evaluation import evaluate, figures
 
 _log = logging.getLogger("bocage")
+
+
+def forest_inputs() -> dict[str, Any]:
+    """Return what a forest depends on beside chips and settings: another version or recipe fits it anew."""
+    return {"features": VERSION, "recipe": asdict(Recipe())}
 
 
 def fit_forest(
@@ -35,8 +43,8 @@ def fit_forest(
 ) -> dict[str, Any]:
     """Fit a forest on the chips to train with, write its package into ``folder``, and return its figures.
 
-    Of the run's settings only the name, the backbone and the seed matter. Validation chips choose nothing: the recipe
-    is fixed.
+    Of the run's settings only the name, the backbone and the seed matter, and the weights of samples not at all.
+    Validation chips choose nothing: the recipe is fixed.
 
     Parameters
     ----------
@@ -62,12 +70,16 @@ def fit_forest(
             resolution=project.grid.resolution,
             stretch=scenes.stretch,
             percentiles=scenes.percentiles,
-            jobs=len(os.sched_getaffinity(0)),
+            # What bounds torch's threads bounds these: a benchmark shares its cores among its workers so.
+            jobs=torch.get_num_threads(),
         )
     except ModelError as error:
         raise TrainingError(f"run {run.name}: {error.problem}", error.mend) from error
     seconds = time.perf_counter() - clock
-    validation = figures(evaluate(segmenter, stores["validation"], f"{run.name}: validation chips"))
+    validation_iou = None
+    if run.select == "best":
+        validation = evaluate(segmenter, stores["validation"], f"{run.name}: validation chips")
+        validation_iou = figures(validation)["iou"]
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
@@ -92,7 +104,7 @@ def fit_forest(
         "pretrained": False,
         "trees": len(segmenter.forests) * segmenter.recipe.trees,
         "forests": len(segmenter.forests),
-        "validation_iou": validation["iou"],
+        "validation_iou": validation_iou,
         "seconds": round(seconds, 1),
         "test": test,
     }
