@@ -102,8 +102,8 @@ def test_profiles_tell_size_and_side() -> None:
     first, second = (f"area_{int(area)}" for area in AREAS[:2])
     assert images[f"b_bright_{first}"][6, 6] == 80
     assert images[f"b_dark_{second}"][24, 24] == 70
-    elsewhere = [values[60, 60] for values in images.values()]
-    assert not any(elsewhere)
+    # The ground itself is larger than any threshold.
+    assert not any(values[60, 60] for name, values in images.items() if "area" in name)
     assert sum(values[6, 6] for name, values in images.items() if "area" in name) == 80
 
 

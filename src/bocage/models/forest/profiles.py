@@ -56,12 +56,12 @@ def attribute_profiles(band: NDArray[np.uint8], valid: NDArray[np.bool_], resolu
     # Invalid pixels are the bottom of either tree, below all valid ones; that takes one of the 256 levels.
     bright = np.where(valid, np.maximum(band, 1), 0).astype(np.uint8)
     dark = np.where(valid, np.maximum(255 - band.astype(np.int16), 1), 0).astype(np.uint8)
-    graph = higra.get_4_adjacency_graph(band.shape)
+    graph = higra.get_4_adjacency_implicit_graph(band.shape)
     return np.concatenate([_profiles(graph, side, valid, resolution) for side in (bright, dark)])
 
 
 def _profiles(
-    graph: higra.UndirectedGraph, band: NDArray[np.uint8], valid: NDArray[np.bool_], resolution: float
+    graph: higra.RegularGraph2d, band: NDArray[np.uint8], valid: NDArray[np.bool_], resolution: float
 ) -> NDArray[np.float32]:
     tree, altitude = higra.component_tree_max_tree(graph, band)
     altitude = altitude.astype(np.float32)
