@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bocage.training.augmentation import augment, orient
+from bocage.training.augmentation import augment, light_table, lost_bands, orient
 from tests.training.fakes import scenery
 
 
@@ -51,3 +51,35 @@ def test_invalid_pixels_do_not_leak_into_their_neighbours() -> None:
         band = varied[1][valid]
         # Noise is small; a leak of zeros through the blur would darken the edge by a third or more.
         assert band.min() > band.mean() - 45
+
+
+@given(seed=st.integers(0, 10_000), strength=st.floats(0, 2))
+@settings(max_examples=40)
+def test_light_changes_a_byte_by_its_value_and_never_turns_dark_into_bright(seed: int, strength: float) -> None:
+    table = light_table(np.random.default_rng(seed), strength)
+    assert table.shape == (4, 256)
+    assert table.dtype == np.float32
+    assert (np.diff(table, axis=1) >= 0).all()
+    assert 0 <= table.min() <= table.max() <= 1
+    if strength == 0:
+        np.testing.assert_allclose(table, np.tile(np.arange(256) / 255, (4, 1)), atol=1e-7)
+
+
+def test_bands_are_lost_as_often_as_asked() -> None:
+    rng = np.random.default_rng(0)
+    lost = [lost_bands(rng, 0.4) for _ in range(4000)]
+    infrared = sum(3 in one for one in lost) / len(lost)
+    visible = sum(any(band < 3 for band in one) for one in lost) / len(lost)
+    assert abs(infrared - 0.4) < 0.03
+    assert abs(visible - 0.6 * 0.04) < 0.01
+    assert all(len(one) <= 1 and all(0 <= value <= 1 for value in one.values()) for one in lost)
+    assert not any(lost_bands(rng, 0) for _ in range(100))
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=20)
+def test_a_lost_band_says_nothing(seed: int) -> None:
+    image, label = scenery(seed % 5, 64)
+    varied, valid, _ = augment(image, label, np.random.default_rng(seed), 1.0, band_dropout=1.0)
+    assert np.ptp(varied[3][valid]) == 0
+    assert not varied[3][~valid].any()

@@ -14,7 +14,8 @@ from bocage.project import Project
 from bocage.rasters import write_cog
 from bocage.samples import Samples, chip_paths
 from bocage.settings import Settings
-from bocage.training.chips import Chip, ChipStore, Crops, digest_chips, survey
+from bocage.training.chips import Chip, ChipStore, digest_chips, survey
+from bocage.training.crops import Crops
 from tests.training.fakes import EDGE, build, scenery, short_run
 
 
@@ -64,12 +65,12 @@ def test_a_crop_from_a_file_is_a_crop_from_memory(project: Project, index: int, 
 
 def test_crops_are_numbered(project: Project) -> None:
     store = ChipStore(survey(project)["train"])
-    all_ = Crops(store, edge=64, seed=1, strength=1.0, first=0, count=8)
-    later = Crops(store, edge=64, seed=1, strength=1.0, first=5, count=3)
-    assert (len(all_), len(later)) == (8, 3)
-    for one, two in zip(all_[6], later[1], strict=True):
+    crops, again = Crops(store, short_run(seed=1)), Crops(ChipStore(survey(project)["train"]), short_run(seed=1))
+    crops.crop(2)
+    for one, two in zip(crops.crop(6)[:3], again.crop(6)[:3], strict=True):
         np.testing.assert_array_equal(one, two)
-    assert not np.array_equal(all_[0][0], all_[1][0])
+    assert not np.array_equal(crops.crop(0)[0], crops.crop(1)[0])
+    assert not np.array_equal(crops.crop(0)[0], Crops(store, short_run(seed=2)).crop(0)[0])
 
 
 def test_crops_lie_where_something_is_decided(tmp_path: Path) -> None:
@@ -81,14 +82,12 @@ def test_crops_lie_where_something_is_decided(tmp_path: Path) -> None:
         write_cog(chip_paths(project, name)[1], label, grid=project.grid, window=window, nodata=255)
     chip = survey(project)["train"][0]
     assert chip.decided.sum() == chip.tree + chip.other == 16 * 26
-    crops = Crops(ChipStore([chip]), edge=64, seed=0, strength=0.0, first=0, count=30)
-    assert all((crops[index][2] != 255).sum() > 100 for index in range(30))
+    crops = Crops(ChipStore([chip]), short_run(augmentation=0))
+    assert all((crops.crop(number)[2] != 255).sum() > 100 for number in range(30))
 
 
 def test_a_crop_larger_than_the_chip_is_padded_with_ignored_pixels(project: Project) -> None:
-    image, valid, label = Crops(ChipStore(survey(project)["train"]), edge=128, seed=0, strength=1.0, first=0, count=1)[
-        0
-    ]
+    image, valid, label, _ = Crops(ChipStore(survey(project)["train"]), short_run(crop=128)).crop(0)
     assert image.shape == (4, 128, 128)
     assert (label == 255).sum() >= 128**2 - EDGE**2
     assert (label[~valid] == 255).all()

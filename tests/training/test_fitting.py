@@ -46,13 +46,14 @@ def test_a_run_leaves_a_package_a_log_and_figures(trained: tuple[Project, dict[s
         "log.csv",
         "model.json",
         "model.safetensors",
+        "tensorboard",
         "training.json",
     ]
     rows = list(csv.DictReader((folder / "log.csv").read_text(encoding="utf-8").splitlines()))
     assert [int(row["step"]) for row in rows] == [2, 4, 6]
     assert all(float(row["iou"]) >= 0 and float(row["loss"]) > 0 for row in rows)
     run = figures["runs"]["slf"]
-    assert run["best_step"] in {2, 4, 6}
+    assert run["kept_step"] in {2, 4, 6}
     assert 0 <= run["test"]["iou"] <= 1
     assert set(run["test"]["scenes"]) == {"scene4"}
     assert set(figures["ndvi"]["test"]["scenes"]) == {"scene4"}
@@ -74,7 +75,7 @@ def test_the_package_predicts_what_was_scored(trained: tuple[Project, dict[str, 
 
 def test_a_finished_run_is_left_alone(trained: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     project, figures = trained
-    monkeypatch.setattr("bocage.training.fitting._fit", lambda *_: pytest.fail("it was trained again"))
+    monkeypatch.setattr("bocage.training.fitting.learn", lambda *_: pytest.fail("it was trained again"))
     assert train_models(project).figures == figures
 
 
@@ -110,7 +111,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     _assert_same(_weights(project), _weights(trained[0]))
     log = (project.models_folder / "slf" / "log.csv").read_text(encoding="utf-8")
     assert log == (trained[0].models_folder / "slf" / "log.csv").read_text(encoding="utf-8")
-    assert figures["runs"]["slf"]["best_step"] == trained[1]["runs"]["slf"]["best_step"]
+    assert figures["runs"]["slf"]["kept_step"] == trained[1]["runs"]["slf"]["kept_step"]
 
 
 def _stop_before_the_package(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +139,7 @@ def test_a_state_of_other_inputs_is_not_taken_up(tmp_path: Path, monkeypatch: py
     project = build(tmp_path, (short_run(),))
     _stop_before_the_package(project, monkeypatch)
     figures = train_models(project, [short_run(seed=1, steps=2)]).figures
-    assert figures["runs"]["slf"]["best_step"] == 2
+    assert figures["runs"]["slf"]["kept_step"] == 2
 
 
 def test_a_damaged_state_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +175,7 @@ def test_it_says_nothing_on_standard_output_and_leaves_no_logs_elsewhere(
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bocage.training.task.masked_loss", lambda logit, _: logit.mean() * float("nan"))
+    monkeypatch.setattr("bocage.training.task.masked_loss", lambda logit, *_, **__: logit.mean() * float("nan"))
     with pytest.raises(TrainingError, match="run slf: the loss is nan at step 1") as caught:
         train_models(build(tmp_path, (short_run(),)))
     assert "learning_rate" in caught.value.mend

@@ -5,7 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from bocage.training.loss import masked_loss
+from bocage.training.loss import masked_loss, weight_sum
+
+
+def _weights(seed: int) -> torch.Tensor:
+    return torch.rand(2, 9, 7, generator=torch.Generator().manual_seed(seed + 1))
 
 
 def _case(seed: int, ignored: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -16,24 +20,71 @@ def _case(seed: int, ignored: float) -> tuple[torch.Tensor, torch.Tensor]:
     return logit, label
 
 
-def _loss_and_gradient(logit: torch.Tensor, label: torch.Tensor) -> tuple[float, torch.Tensor]:
+def _loss_and_gradient(
+    logit: torch.Tensor, label: torch.Tensor, weight: torch.Tensor | None = None, *, dice: bool = True
+) -> tuple[float, torch.Tensor]:
     leaf = logit.clone().requires_grad_()
-    loss = masked_loss(leaf, label)
+    loss = masked_loss(leaf, label, weight, dice=dice)
     (gradient,) = torch.autograd.grad(loss, leaf)
     return loss.item(), gradient
 
 
-@given(seed=st.integers(0, 10_000), ignored=st.floats(0.05, 0.9), value=st.sampled_from([50.0, -1e9, float("inf")]))
-@settings(max_examples=40, deadline=None)
-def test_what_lies_under_ignored_pixels_changes_nothing(seed: int, ignored: float, value: float) -> None:
+@given(
+    seed=st.integers(0, 10_000),
+    ignored=st.floats(0.05, 1),
+    value=st.sampled_from([50.0, -1e9, float("inf"), float("nan")]),
+    weighted=st.booleans(),
+    dice=st.booleans(),
+)
+@settings(max_examples=40)
+def test_what_lies_under_ignored_pixels_changes_nothing(
+    seed: int, ignored: float, value: float, weighted: bool, dice: bool
+) -> None:
     logit, label = _case(seed, ignored)
-    other = logit.clone()
+    weight = _weights(seed) if weighted else None
+    other, other_weight = logit.clone(), weight
     other[label == 255] = value
-    first, gradient = _loss_and_gradient(logit, label)
-    second, other_gradient = _loss_and_gradient(other, label)
+    if weight is not None:
+        other_weight = weight.clone()
+        other_weight[label == 255] = value
+    first, gradient = _loss_and_gradient(logit, label, weight, dice=dice)
+    second, other_gradient = _loss_and_gradient(other, label, other_weight, dice=dice)
     assert first == second
     assert torch.equal(gradient, other_gradient)
     assert not gradient[label == 255].any()
+
+
+@given(seed=st.integers(0, 10_000), dice=st.booleans())
+@settings(max_examples=20)
+def test_a_weight_of_nothing_is_to_ignore_and_one_everywhere_is_none(seed: int, dice: bool) -> None:
+    logit, label = _case(seed, 0.2)
+    weight = (_weights(seed) < 0.5).float()
+    ignored = torch.where(weight == 0, 255, label).to(torch.uint8)
+    for one, two in (
+        (_loss_and_gradient(logit, label, weight, dice=dice), _loss_and_gradient(logit, ignored, dice=dice)),
+        (
+            _loss_and_gradient(logit, label, torch.ones_like(logit), dice=dice),
+            _loss_and_gradient(logit, label, dice=dice),
+        ),
+    ):
+        assert abs(one[0] - two[0]) < 1e-6
+        torch.testing.assert_close(one[1], two[1])
+
+
+@given(seed=st.integers(0, 10_000), ignored=st.floats(0, 0.9))
+@settings(max_examples=20)
+def test_cross_entropy_is_a_weighted_mean(seed: int, ignored: float) -> None:
+    logit, label = _case(seed, ignored)
+    weight = _weights(seed)
+    decided = label != 255
+    error = functional.binary_cross_entropy_with_logits(logit, (label == 1).float(), reduction="none")
+    expected = (error * weight)[decided].sum() / weight[decided].sum() if decided.any() else torch.tensor(0.0)
+    torch.testing.assert_close(masked_loss(logit, label, weight, dice=False), expected)
+    # The loss of a batch is that of its parts by their weights: what a batch learnt in parts relies on.
+    sums = [weight_sum(label[i : i + 1], weight[i : i + 1]) for i in range(2)]
+    parts = [masked_loss(logit[i : i + 1], label[i : i + 1], weight[i : i + 1], dice=False) for i in range(2)]
+    whole = sum(sums) or 1.0
+    torch.testing.assert_close(parts[0] * sums[0] / whole + parts[1] * sums[1] / whole, expected)
 
 
 @given(seed=st.integers(0, 10_000), ignored=st.floats(0.0, 0.9))

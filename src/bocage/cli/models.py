@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,14 +19,27 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")
-def list_(as_json: AsJson = False) -> None:
+def list_(
+    project: Annotated[
+        Path | None, typer.Option("--project", help="List the backbones that were pretrained in this project, too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the backbones: size, licence, bands, what they saw, and whether their weights are on this disk."""
     from bocage.models import BACKBONES
+    from bocage.models.homemade import list_homemade
     from bocage.models.weights import locate_weights
 
     entries = [(entry, locate_weights(entry)) for entry in BACKBONES.values()]
+    own = list_homemade(Project.open(project)) if project is not None else []
     if as_json:
-        answer({"backbones": [_entry(entry, where) for entry, where in entries]}, as_json=True)
+        answer(
+            {
+                "backbones": [_entry(entry, where) for entry, where in entries],
+                "homemade": [asdict(note) | {"scenes": len(note.scenes)} for note in own],
+            },
+            as_json=True,
+        )
         return
     columns = ("name", "parameters", "bands", "pretrained on", "licence", "weights", "needs")
     rows = [
@@ -39,6 +53,18 @@ def list_(as_json: AsJson = False) -> None:
             entry.extra,
         )
         for entry, where in entries
+    ]
+    rows += [
+        (
+            note.name,
+            f"{BACKBONES[note.backbone].parameters / 1e6:.1f} M",
+            "".join(band[0].upper() for band in BACKBONES[note.backbone].contract.bands),
+            f"{len(note.scenes)} scenes of this project, from {note.start.partition(' ')[0]} {note.backbone}",
+            note.licence,
+            "on disk",
+            BACKBONES[note.backbone].extra,
+        )
+        for note in own
     ]
     answer_table(columns, rows)
 
@@ -126,9 +152,36 @@ def train(
     backbone: Annotated[str | None, typer.Option(help="Train one run with this backbone.")] = None,
     name: Annotated[str | None, typer.Option(help="The name of that run; the folder in models/.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="The steps of that run.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="What learns: full, frozen, probe or gradual.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The seed of that run.")] = None,
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune, resume, keep the best: all runs of the settings, or the one that the options describe."""
-    receipt = run_stage(Project.open(project), "train", backbone=backbone, name=name, steps=steps)
+    options = {"backbone": backbone, "name": name, "steps": steps, "recipe": recipe, "seed": seed}
+    receipt = run_stage(Project.open(project), "train", **options)
     finish([receipt], as_json=as_json)
+
+
+def pretrain(
+    name: Annotated[str, typer.Option(help="What the new backbone is called; runs take it by this name.")],
+    backbone: Annotated[
+        str, typer.Option(help="The backbone to go on from: one of Bocage, or one pretrained here.")
+    ] = "efficientnet_lite0",
+    steps: Annotated[int | None, typer.Option(min=1, help="In place of pretraining.steps.")] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin with random weights instead of the published ones.")
+    ] = False,
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Pretrain a backbone on the catalogued scenes, without labels; those of test and validation stay unseen."""
+    from bocage import training
+
+    outcome = training.pretrain(
+        Project.open(project), backbone=backbone, name=name, steps=steps, from_scratch=from_scratch
+    )
+    refused = [{"subject": one.subject, "reason": one.reason, "mend": one.mend} for one in outcome.refused]
+    answer({"name": name, "folder": str(outcome.outputs[0]), **outcome.figures, "refused": refused}, as_json=as_json)
+    if refused:
+        raise typer.Exit(1)

@@ -116,7 +116,7 @@ def item_of(description: ModelDescription, digest: str, size: int, parameters: i
             "bocage:stretch": description.stretch,
             "bocage:percentiles": list(description.percentiles),
             "bocage:chip": description.chip,
-            "bocage:multiple": MULTIPLE,
+            "bocage:multiple": MULTIPLE if description.architecture == UNET else 1,
             "bocage:metrics": dict(description.metrics),
             "bocage:training_digest": description.training_digest,
             "bocage:data": dict(description.data),

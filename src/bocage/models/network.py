@@ -75,10 +75,7 @@ class Network(nn.Module):
         ModelError
             If bands, size or scale are not those of the contract.
         """
-        self.contract.check(images, valid)
-        pixels = (images.float() / 127.5 - 1) * valid.unsqueeze(1)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        maps = self.trunk(pixels if self._as_is else pixels[:, self.contract.places] * self.gain + self.offset)
+        pixels, maps = self._see(images, valid)
         if self.infrared is not None:
             maps = self.infrared(pixels, maps, self.trunk.strides)
         own = dict(zip(self.trunk.strides, maps, strict=True))
@@ -87,6 +84,10 @@ class Network(nn.Module):
         logit: Tensor = self.decoder(maps[-1], skips)
         return logit
 
+    def features(self, images: Tensor, valid: Tensor) -> list[Tensor]:
+        """Return what the trunk alone makes of the images, fine to coarse."""
+        return self._see(images, valid)[1]
+
     def depths(self) -> list[list[nn.Parameter]]:
         """Return the trunk's parameters, each once, grouped from the input to the output."""
         return self.trunk.depths()
@@ -94,6 +95,13 @@ class Network(nn.Module):
     def fresh(self) -> list[nn.Parameter]:
         """Return every parameter that is not the trunk's, each once."""
         return [parameter for name, parameter in self.named_parameters() if not name.startswith("trunk.")]
+
+    def _see(self, images: Tensor, valid: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the pixels as -1..1, 0 where invalid, and the trunk's maps of them."""
+        self.contract.check(images, valid)
+        pixels = (images.float() / 127.5 - 1) * valid.unsqueeze(1)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return pixels, self.trunk(pixels if self._as_is else pixels[:, self.contract.places] * self.gain + self.offset)
 
 
 def build_network(

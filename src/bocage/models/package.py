@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -22,13 +22,21 @@ from bocage.errors import ModelError
 from bocage.files import digest_file, write_bytes, write_json, write_text
 from bocage.models.backbones import BACKBONES
 from bocage.models.card import CARD, card_of
+from bocage.models.forest import ARCHITECTURE as FOREST
 from bocage.models.item import ITEM, UNET, WEIGHTS, ModelDescription, description_of, item_of
 from bocage.models.network import build_network
+from bocage.models.probe import PROBE, Probe
 from bocage.models.segmenter import Segmenter, TorchSegmenter
 
 type Opener = Callable[[Path, Mapping[str, Tensor], ModelDescription, str], Segmenter]
 
-ARCHITECTURES: Mapping[str, str] = MappingProxyType({UNET: "bocage.models.package:open_network"})
+ARCHITECTURES: Mapping[str, str] = MappingProxyType(
+    {
+        UNET: "bocage.models.package:open_network",
+        PROBE: "bocage.models.package:open_network",
+        FOREST: "bocage.models.forest.archive:open_forest",
+    }
+)
 """Who opens a package of an architecture: ``module:function`` of (path of the weights, their tensors, what the Item
 says, SHA-256 of the weights)."""
 
@@ -53,7 +61,10 @@ def save_package(
     parameters = sum(tensor.numel() for tensors in kept for tensor in tensors)
     weights = folder / WEIGHTS
     write_bytes(weights, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
-    digest, version = digest_file(weights), torch.__version__.partition("+")[0]
+    digest = digest_file(weights)
+    version = metadata.version("torch" if description.framework == "PyTorch" else description.framework).partition("+")[
+        0
+    ]
     write_text(folder / CARD, card_of(description, digest, parameters))
     write_json(folder / ITEM, item_of(description, digest, weights.stat().st_size, parameters, version))
     return weights, folder / ITEM
@@ -125,7 +136,8 @@ def open_network(
             f"{description.backbone}",
             f"use one of: {', '.join(BACKBONES)}",
         )
-    network = build_network(description.backbone, pretrained=False)
+    built = build_network(description.backbone, pretrained=False)
+    network = Probe(built) if description.architecture == PROBE else built
     try:
         network.load_state_dict(dict(tensors))
     except RuntimeError as error:
@@ -133,7 +145,7 @@ def open_network(
             f"{path} does not fit a {description.architecture} on {description.backbone}: {str(error).splitlines()[0]}",
             "train the model again with this version",
         ) from error
-    network.contract.check_bands(description.bands)
+    built.contract.check_bands(description.bands)
     return TorchSegmenter(
         network,
         bands=description.bands,

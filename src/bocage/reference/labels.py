@@ -95,16 +95,34 @@ def read_labels(project: Project, window: Window) -> NDArray[np.uint8]:
     StorageError
         If a tile is damaged.
     """
+    return _read_band(project, window, 1)
+
+
+def read_confidence(project: Project, window: Window) -> NDArray[np.uint8]:
+    """Return the confidence of the labels of a window, 0 to 100; 0 where nothing is known or no tile is there.
+
+    Raises
+    ------
+    ProjectError
+        If no labels were built.
+    StorageError
+        If a tile is damaged.
+    """
+    confidence = _read_band(project, window, 2)
+    return np.where(confidence == IGNORE, 0, confidence).astype(np.uint8)
+
+
+def _read_band(project: Project, window: Window, band: int) -> NDArray[np.uint8]:
     # The folder alone says nothing: it may hold what was learned for labels that were never built.
     if next(project.labels_folder.glob("*.tif"), None) is None:
         raise ProjectError(f"{project.folder} holds no labels", "run: bocage labels build")
-    label = np.full(window.shape, IGNORE, np.uint8)
+    values = np.full(window.shape, IGNORE, np.uint8)
     for tile in project.tiling.tiles(window):
         path = project.labels_folder / f"{tile.id}.tif"
         shared = tile.window.intersection(window)
         if shared is not None and path.is_file():
-            label[shared.slices(window)] = read_window(path, project.grid, shared, fill=IGNORE)
-    return label
+            values[shared.slices(window)] = read_window(path, project.grid, shared, band=band, fill=IGNORE)
+    return values
 
 
 def tiles_of_scenes(project: Project) -> list[Tile]:

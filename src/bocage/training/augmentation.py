@@ -1,6 +1,7 @@
 """Making crops of a few scenes look like crops of many: orientation, light, haze, blur and missing colour.
 
-What is changed is what differs between sensors, dates and places; what a tree is, is not.
+What is changed is what differs between sensors, dates and places; what a tree is, is not. All that changes a byte by
+its value alone is one table per band, so that it costs next to nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +16,20 @@ _BAND_GAIN, _GAIN, _BIAS, _GAMMA, _NOISE = 0.1, 0.15, 0.06, 0.25, 0.02
 _HAZE, _HAZE_CHANCE, _HAZE_COLOUR = 0.3, 0.15, (0.75, 0.8, 0.9, 0.7)
 _BLUR, _BLUR_CHANCE = 1.0, 0.2
 _DROP_CHANCE = 0.03
+# A visible band is lost this much more rarely than the near infrared.
+_VISIBLE_DROP = 0.1
+_BYTES = np.arange(256, dtype=np.float32) / 255
 
 type Crop = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
 
 
 def augment(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator, strength: float = 1.0
+    image: NDArray[np.uint8],
+    label: NDArray[np.uint8],
+    rng: np.random.Generator,
+    strength: float = 1.0,
+    *,
+    band_dropout: float = 0.0,
 ) -> Crop:
     """Return a varied (image, valid, label) of a square crop.
 
@@ -29,9 +38,11 @@ def augment(
     image
         (4, edge, edge) red, green, blue, nir, 1 to 255 where valid, 0 in all bands where not.
     label
-        (edge, edge), 0, 1 or 255.
+        (..., edge, edge), 0, 1 or 255; whatever moves with the image.
     strength
         0 changes only the orientation; 1 is the usual variation of light.
+    band_dropout
+        Share of crops whose near infrared is replaced by one value; a tenth as often another band is.
 
     Returns
     -------
@@ -42,11 +53,16 @@ def augment(
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
     image, label = orient(image, turns, mirror), orient(label, turns, mirror)
     valid: NDArray[np.bool_] = image.any(axis=0)
-    light: NDArray[np.float32] = np.divide(image, 255, dtype=np.float32)
+    table = light_table(rng, strength)
+    lost = lost_bands(rng, max(band_dropout, _DROP_CHANCE * strength), len(image))
+    light = np.stack([np.take(one, band) for one, band in zip(table, image, strict=True)])
     if strength > 0:
-        light = _blur(light, valid, rng, strength)
-        light = _relight(light, rng, strength)
-    return np.where(valid, light * 255, 0).astype(np.float32), valid, np.ascontiguousarray(label)
+        light = _add_noise(_blur(light, valid, rng, strength), rng, strength)
+    for band, value in lost.items():
+        light[band] = value
+    light *= 255
+    light *= valid
+    return light, valid, np.ascontiguousarray(label)
 
 
 def orient[T: np.generic](array: NDArray[T], turns: int, mirror: bool) -> NDArray[T]:
@@ -55,21 +71,45 @@ def orient[T: np.generic](array: NDArray[T], turns: int, mirror: bool) -> NDArra
     return turned[..., ::-1] if mirror else turned
 
 
-def _relight(light: NDArray[np.float32], rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
-    """Vary gain, bias and gamma per band and in all, add haze and noise, and rarely lose the near infrared."""
-    bands = (len(light), 1, 1)
-    gain = (1 + strength * rng.uniform(-_BAND_GAIN, _BAND_GAIN, bands)) * (1 + strength * rng.uniform(-_GAIN, _GAIN))
-    light = light * gain.astype(np.float32) + (strength * rng.uniform(-_BIAS, _BIAS, bands)).astype(np.float32)
+def light_table(rng: np.random.Generator, strength: float, bands: int = 4) -> NDArray[np.float32]:
+    """Return what each byte becomes in each band, (bands, 256) of 0..1: gain, bias, gamma, and sometimes haze.
+
+    At strength 0 it is byte / 255.
+    """
+    light: NDArray[np.float32] = np.tile(_BYTES, (bands, 1))
+    if strength <= 0:
+        return light
+    gain = (1 + strength * rng.uniform(-_BAND_GAIN, _BAND_GAIN, (bands, 1))) * (
+        1 + strength * rng.uniform(-_GAIN, _GAIN)
+    )
+    light = light * gain.astype(np.float32) + (strength * rng.uniform(-_BIAS, _BIAS, (bands, 1))).astype(np.float32)
     light = np.clip(light, 0, 1) ** np.float32(np.exp(strength * rng.uniform(-_GAMMA, _GAMMA)))
     if rng.random() < _HAZE_CHANCE * strength:
         thick = np.float32(rng.uniform(0, _HAZE))
-        light = light * (1 - thick) + thick * np.array(_HAZE_COLOUR, np.float32).reshape(bands)
+        haze = np.array(_HAZE_COLOUR, np.float32)[:bands, np.newaxis]
+        light = (light * (1 - thick) + thick * haze).astype(np.float32)
+    return light.astype(np.float32)
+
+
+def lost_bands(rng: np.random.Generator, chance: float, bands: int = 4) -> dict[int, float]:
+    """Return the bands that a crop loses and the value, 0..1, that stands in for each.
+
+    The near infrared is lost with that chance; a crop that keeps it loses one of the others with a tenth of it.
+    """
+    if chance <= 0:
+        return {}
+    if rng.random() < chance:
+        return {_NIR: float(rng.random())}
+    if rng.random() < chance * _VISIBLE_DROP:
+        return {int(rng.integers(bands - 1)): float(rng.random())}
+    return {}
+
+
+def _add_noise(light: NDArray[np.float32], rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
     noise = rng.standard_normal(light.shape, dtype=np.float32)
-    light = light + np.float32(strength * _NOISE * rng.uniform(0, 1)) * noise
-    if rng.random() < _DROP_CHANCE * strength:
-        light[_NIR] = rng.random()
-    lit: NDArray[np.float32] = np.clip(light, 0, 1)
-    return lit
+    noise *= np.float32(strength * _NOISE * rng.uniform(0, 1))
+    light += noise
+    return np.clip(light, 0, 1, out=light)
 
 
 def _blur(
@@ -84,6 +124,8 @@ def _blur(
         blurred = cv2.GaussianBlur(np.ascontiguousarray(array), (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
         return np.asarray(blurred, np.float32)
 
+    if valid.all():
+        return np.stack([smooth(band) for band in light])
     share = smooth(valid.astype(np.float32))
     bands = [smooth(band * valid) / np.maximum(share, 1e-6) for band in light]
     return np.stack(bands).astype(np.float32)

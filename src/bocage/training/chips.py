@@ -1,4 +1,4 @@
-"""The chips as training reads them: what each split holds, random crops for training, whole chips for scoring."""
+"""The chips as training reads them: what each split holds, and windows of them or whole chips."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
-from torch.utils.data import Dataset
 
 from bocage.errors import SampleError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.progress import track
 from bocage.project import Project
 from bocage.samples import Samples, chip_paths
-from bocage.training.augmentation import Crop, augment
 from bocage.training.loss import IGNORE
 
 SPLITS = ("train", "validation", "test")
 # Chips of a split are kept in memory up to this size; beyond it every crop is read from its file.
 _MEMORY = 2 << 30
 _BYTES_PER_PIXEL = 5
-# The survey counts decided pixels in a raster of this many blocks each way, so that crops can be drawn where there are
-# some: footprints leave chips partly empty, and an empty crop teaches nothing.
-_BLOCKS = 8
+BLOCKS = 8
+"""The survey counts decided pixels in a raster of this many blocks each way, so that crops can be drawn where there are
+some: footprints leave chips partly empty, and an empty crop teaches nothing."""
+_BANDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,8 @@ class Chip:
         Numbers of decided pixels in 8 x 8 blocks of the chip.
     digest
         SHA-256 of the label file, which names all that the pair was cut from.
+    weight
+        What the sample stands for: 1 / inclusion probability.
     """
 
     sample_id: str
@@ -56,31 +57,37 @@ class Chip:
     other: int
     decided: NDArray[np.int64]
     digest: str
+    weight: float = 1.0
 
 
-def survey(project: Project) -> dict[str, list[Chip]]:
+def survey(project: Project, validates: bool = True) -> dict[str, list[Chip]]:
     """Return the chips of every split.
+
+    Parameters
+    ----------
+    validates
+        Whether chips to validate with are needed.
 
     Raises
     ------
     SampleError
-        If a chip cannot be read.
+        If a chip cannot be read, or its image has other bands or another size than it should.
     TrainingError
         If a split is empty, or the chips to train or to validate with hold labels of one class only.
     """
     table = Samples.read(project).cut(project).table
-    rows = list(zip(table["sample_id"], table["scene_id"], table["split"], strict=True))
+    rows = list(zip(table["sample_id"], table["scene_id"], table["split"], table["weight"], strict=True))
     with ThreadPoolExecutor(4) as pool:
-        looks = pool.map(lambda row: _look(project, *(str(value) for value in row)), rows)
+        looks = pool.map(lambda row: _look(project, str(row[0]), str(row[1]), str(row[2]), float(row[3])), rows)
         chips = list(track(looks, "chips surveyed", total=len(rows)))
     splits = {split: [chip for chip in chips if chip.split == split] for split in SPLITS}
     for split, members in splits.items():
-        if not members:
+        if not members and (validates or split != "validation"):
             raise TrainingError(
                 f"the {split} split holds no chip in {project.chips_folder}",
                 "run: bocage samples cut; or give samples another split",
             )
-    for split in ("train", "validation"):
+    for split in ("train", "validation") if validates else ("train",):
         tree, other = (sum(getattr(chip, name) for chip in splits[split]) for name in ("tree", "other"))
         if not (tree and other):
             raise TrainingError(
@@ -144,58 +151,43 @@ class ChipStore:
         return len(self.chips)
 
 
-class Crops(Dataset[Crop]):
-    """Random, augmented crops. Crop number ``n`` of a seed is always the same: a resumed run sees what it would have.
-
-    Every decided pixel is as likely to lie in the middle half of a crop, but for those near the edge of a chip.
-
-    Parameters
-    ----------
-    first, count
-        The number of the first crop, and how many there are.
-    """
-
-    def __init__(self, store: ChipStore, *, edge: int, seed: int, strength: float, first: int, count: int) -> None:
-        self._store, self._edge, self._seed, self._strength = store, edge, seed, strength
-        self._first, self._count = first, count
-        decided = np.concatenate([chip.decided.ravel() for chip in store.chips])
-        self._until = np.cumsum(decided)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Crop:
-        rng = np.random.default_rng((self._seed, self._first + index))
-        place = int(np.searchsorted(self._until, rng.integers(self._until[-1]), side="right"))
-        chip, row, column = np.unravel_index(place, (len(self._store), _BLOCKS, _BLOCKS))
-        corner = [
-            self._corner(size, int(block), rng)
-            for size, block in zip(self._store.chips[int(chip)].shape, (row, column), strict=True)
-        ]
-        return augment(*self._store.crop(int(chip), corner[0], corner[1], self._edge), rng, self._strength)
-
-    def _corner(self, size: int, block: int, rng: np.random.Generator) -> int:
-        """Return where a crop begins that has a pixel of the block in its middle half and stays on the chip."""
-        begin, end = _edges(size)[block : block + 2]
-        pixel = rng.integers(begin, max(end, begin + 1))
-        start = int(pixel - rng.integers(self._edge // 4, 3 * self._edge // 4))
-        return min(max(start, min(0, size - self._edge)), max(0, size - self._edge))
-
-
-def _look(project: Project, sample_id: str, scene_id: str, split: str) -> Chip:
+def _look(project: Project, sample_id: str, scene_id: str, split: str, weight: float) -> Chip:
     image, label = chip_paths(project, sample_id)
     values = _read(label)[0]
     number = np.bincount(values.ravel(), minlength=256)
-    rows, columns = values.shape
-    running = np.pad((values != IGNORE).cumsum(0).cumsum(1), ((1, 0), (1, 0)))[np.ix_(_edges(rows), _edges(columns))]
-    decided = np.diff(np.diff(running, axis=0), axis=1)
+    _check_image(image, values.shape)
     tree, other = int(number[1]), int(number[0])
-    return Chip(sample_id, scene_id, split, image, label, (rows, columns), tree, other, decided, digest_file(label))
+    return Chip(
+        sample_id, scene_id, split, image, label, values.shape, tree, other, count_decided(values), digest_file(label),
+        weight,
+    )  # fmt: skip
 
 
-def _edges(size: int) -> NDArray[np.int64]:
+def count_decided(label: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the numbers of decided pixels in 8 x 8 blocks of a label."""
+    rows, columns = label.shape
+    running = np.pad((label != IGNORE).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    return np.diff(np.diff(running[np.ix_(block_edges(rows), block_edges(columns))], axis=0), axis=1)
+
+
+def block_edges(size: int) -> NDArray[np.int64]:
     """Return the first pixel of every block of a chip's side, and its end."""
-    return np.arange(_BLOCKS + 1) * size // _BLOCKS
+    return np.arange(BLOCKS + 1) * size // BLOCKS
+
+
+def _check_image(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse an image that is not what its label is of: training would find out hours later."""
+    try:
+        with rasterio.open(path) as file:
+            found = (file.count, *file.shape, file.dtypes[0])
+    except RasterioError as error:
+        raise SampleError(f"{path} cannot be read: {error}", "remove it and run: bocage samples cut") from error
+    if found != (_BANDS, *shape, "uint8"):
+        raise SampleError(
+            f"{path} holds {found[0]} bands of {found[1]} x {found[2]} pixels of {found[3]}, and not {_BANDS} bands of "
+            f"{shape[0]} x {shape[1]} bytes",
+            "remove it and run: bocage samples cut",
+        )
 
 
 def _read(path: Path, window: Any = None) -> NDArray[np.uint8]:

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import pickle
 import shutil
-import signal
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from bocage.errors import ModelError, SettingsError, TrainingError
+from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
-from bocage.models.item import ModelDescription
+from bocage.models.forest import FORESTS
+from bocage.models.homemade import resolve_backbone
+from bocage.models.item import UNET, ModelDescription
 from bocage.models.ndvi import NdviThreshold
-from bocage.models.network import Network, build_network
+from bocage.models.network import build_network
 from bocage.models.package import load_model, save_package
+from bocage.models.probe import PROBE, Probe
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
-from bocage.progress import bar
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.scenes.bands import BANDS
 from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
+from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
-from bocage.training.journal import BEST, STATE, Journal
-from bocage.training.task import CropModule, SegmentationTask
+from bocage.training.forest_fitting import fit_forest
+from bocage.training.journal import KEPT, WORKING
+from bocage.training.precision import choose_precision
+from bocage.training.session import learn
+from bocage.training.weighting import Weighting
 
 RECEIPT = "training.json"
-_WORKING = "training"
 _RIVAL = "ndvi.json"
 # Raised when the training itself changes, so that packages of an older version are made again.
-_RECIPE = 1
+RECIPE = 2
 _log = logging.getLogger("bocage")
 
 
@@ -55,6 +52,8 @@ def train_models(
     backbone: str | None = None,
     name: str | None = None,
     steps: int | None = None,
+    recipe: str | None = None,
+    seed: int | None = None,
 ) -> Outcome:
     """Train every run and score it, and the NDVI threshold, on the test chips: the "train" stage.
 
@@ -65,7 +64,7 @@ def train_models(
     ----------
     runs
         The runs, in place of those of the settings.
-    backbone, name, steps
+    backbone, name, steps, recipe, seed
         Train one run instead: the one of that name or, failing that, of that backbone, with these changes.
 
     Raises
@@ -83,62 +82,93 @@ def train_models(
     """
     if runs is None:
         runs = project.settings.training.runs
-        if backbone or name or steps:
-            runs = (_changed(runs, backbone, name, steps),)
-    splits = survey(project)
+        changes = {"backbone": backbone, "name": name, "steps": steps, "recipe": recipe, "seed": seed}
+        changes = {key: value for key, value in changes.items() if value is not None}
+        if changes:
+            runs = (_changed(runs, changes),)
+    splits = survey(project, validates=any(run.select == "best" for run in runs))
     chips = digest_chips(splits)
     stores = {split: ChipStore(members) for split, members in splits.items()}
-    results = {run.name: _train(project, run, stores, chips) for run in runs}
+    results = {run.name: train_run(project, run, stores, chips, project.models_folder / run.name) for run in runs}
     rival = _rival(project, stores, chips)
     outputs = [project.models_folder / run.name for run in runs]
     return Outcome((*outputs, project.models_folder / _RIVAL), {"runs": results, "ndvi": rival})
 
 
-def _changed(runs: Sequence[RunSettings], backbone: str | None, name: str | None, steps: int | None) -> RunSettings:
+def _changed(runs: Sequence[RunSettings], changes: Mapping[str, Any]) -> RunSettings:
     """Return the run that the options of the command describe."""
+    name, backbone = changes.get("name"), changes.get("backbone")
     base = next((run for run in runs if run.name == name), None)
     base = base or next((run for run in runs if run.backbone == backbone), None) or runs[0]
-    changes: dict[str, Any] = {"backbone": backbone, "name": name, "steps": steps}
+    given = base.model_dump() | dict(changes)
     if backbone and backbone != base.backbone and not name:
         # Another backbone under the name of a trained run would replace its package.
-        changes["name"] = backbone
-    given = {key: value for key, value in changes.items() if value is not None}
+        given["name"] = backbone
+    if changes.get("recipe") not in {None, "gradual"}:
+        # The steps of another recipe would contradict the one that is asked for.
+        given["unfreeze"] = ()
     try:
-        return RunSettings.model_validate(base.model_dump() | given)
+        return RunSettings.model_validate(given)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise SettingsError(f"{fault['loc'][0]} {fault['input']!r}: {fault['msg']}", "give another value") from error
+        where = f"{fault['loc'][0]} {fault['input']!r}" if fault["loc"] else f"run {base.name}"
+        raise SettingsError(f"{where}: {fault['msg']}", "give another value") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """What a finished training knows of itself."""
+def train_run(
+    project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips_digest: str, folder: Path
+) -> dict[str, Any]:
+    """Train one run into ``folder`` unless it is done there, score it, and return its figures.
 
-    best_iou: float
-    best_step: int
-    seconds: float
+    Parameters
+    ----------
+    stores
+        Chips by split: "train", "test" and, unless the run keeps its last weights, "validation".
+    chips_digest
+        Of the chips and of what is done with them: a package of other chips is made again.
+    folder
+        Where the package goes, with ``log.csv``, ``tensorboard/`` and ``training.json``.
 
+    Returns
+    -------
+    dict
+        ``test`` holds the scores on the test chips in all and per scene; ``kept_step`` the step whose weights are kept
+        and ``validation_iou`` theirs; ``seconds``, ``crops_per_second``, ``megapixels_per_second`` and ``peak_bytes``
+        what it cost.
 
-def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
-    """Train one run unless it is done, and return its figures."""
-    folder = project.models_folder / run.name
+    Raises
+    ------
+    TrainingError, ModelError
+        As :func:`train_models`.
+    """
+    weighting = Weighting.of(project, run, stores["train"].chips)
+    trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
     given = {
-        "recipe": _RECIPE,
-        "chips": chips,
+        "recipe": RECIPE,
+        "chips": chips_digest,
+        "weights": weighting and weighting.digest,
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
+        "pretrained_from": trunk.source,
     }
     digest = digest_json(given)
     kept = _finished(folder, digest)
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
-    with torch.random.fork_rng():
+    if run.backbone in FORESTS:
+        result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
+        write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
+        return result
+    crops = Crops(stores["train"], run, weighting)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
-        network = build_network(run.backbone, run.pretrained)
-        fit = _fit(network, run, stores, folder, digest)
-    network.load_state_dict(load_file(folder / _WORKING / BEST))
+        built = build_network(trunk.backbone, run.pretrained, weights=trunk.weights)
+        network = Probe(built) if run.recipe == "probe" else built
+        precision = choose_precision(run, network)
+        progress = learn(network, run, crops, stores["validation"] if run.select == "best" else None, folder, digest)
+    network.load_state_dict(load_file(folder / WORKING / KEPT))
     scenes = project.settings.scenes
     segmenter = TorchSegmenter(
         network,
@@ -151,13 +181,15 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
-        backbone=run.backbone,
+        backbone=trunk.backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
         chip=run.crop,
+        architecture=PROBE if run.recipe == "probe" else UNET,
         pretrained=run.pretrained,
+        pretrained_source=trunk.source,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,
@@ -165,18 +197,24 @@ def _train(project: Project, run: RunSettings, stores: Mapping[str, ChipStore], 
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     save_package(folder, network, description)
+    rate = progress.crops_per_second(run)
     result = {
         "backbone": run.backbone,
         "pretrained": run.pretrained,
-        "steps": run.steps,
-        "best_step": fit.best_step,
-        "validation_iou": fit.best_iou,
-        "seconds": round(fit.seconds, 1),
-        "samples_per_second": round(run.steps * run.batch_size / max(fit.seconds, 1e-9), 2),
+        "recipe": run.recipe,
+        "precision": precision,
+        "steps": progress.step,
+        "stopped_early": progress.stopped,
+        "kept_step": progress.kept_step,
+        "validation_iou": progress.best_iou,
+        "seconds": round(progress.seconds, 1),
+        "crops_per_second": round(rate, 2),
+        "megapixels_per_second": round(rate * run.crop**2 / 1e6, 4),
+        "peak_bytes": progress.memory,
         "test": test,
     }
     write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
-    shutil.rmtree(folder / _WORKING)
+    shutil.rmtree(folder / WORKING)
     _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
     return result
 
@@ -193,61 +231,6 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
         # No receipt, or none that holds: the run is trained again, which mends whatever was wrong.
         return None
     return figures_of_run
-
-
-def _fit(network: Network, run: RunSettings, stores: Mapping[str, ChipStore], folder: Path, digest: str) -> _Fit:
-    """Train to the end, from where an earlier session with the same inputs stopped."""
-    working = folder / _WORKING
-    state = _resume(working, digest)
-    task = SegmentationTask(network, run, state and state["task"])
-    on_gpu = torch.cuda.is_available()
-    workers = min(8, max((os.cpu_count() or 1) - 1, 0)) if on_gpu else 0
-    with bar(f"{run.name}: training steps", run.steps) as advance, _quiet():
-        journal = Journal(folder, stores["validation"], advance, state and state["journal"])
-        trainer = lightning.Trainer(
-            accelerator="gpu" if on_gpu else "cpu",
-            devices=1,
-            precision="bf16-mixed" if on_gpu else "32-true",
-            max_steps=run.steps - task.first,
-            max_epochs=-1,
-            gradient_clip_val=1.0,
-            reload_dataloaders_every_n_epochs=1,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=working,
-            callbacks=[journal],
-            # Lightning would otherwise take over the signals of a batch system that it finds itself in.
-            plugins=[LightningEnvironment()],
-        )
-        try:
-            trainer.fit(task, CropModule(stores["train"], task, workers))
-        except SystemExit as error:
-            if not journal.interrupted:
-                raise
-            # Lightning leaves interrupts switched off and exits; the command line has its own words for them.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from error
-    return _Fit(journal.best_iou, journal.best_step, journal.seconds)
-
-
-def _resume(working: Path, digest: str) -> dict[str, Any] | None:
-    """Return the state to resume from, or None after clearing what other inputs left behind."""
-    note, path = working / "inputs.json", working / STATE
-    there = all(one.is_file() for one in (note, path, working / BEST))
-    if there and json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}", f"remove {working} and train again") from error
-        _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
-        return state
-    shutil.rmtree(working, ignore_errors=True)
-    write_json(note, {"digest": digest})
-    return None
 
 
 def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
@@ -274,20 +257,3 @@ def _degrees(project: Project, chips: Sequence[Chip]) -> tuple[float, float, flo
     ids = {chip.sample_id for chip in chips}
     west, south, east, north = table[table["sample_id"].isin(ids)].to_crs("EPSG:4326").total_bounds
     return float(west), float(south), float(east), float(north)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice to its own developers out of our log; its errors still show."""
-    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            warnings.filterwarnings("ignore", message=r".*num_workers.*")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

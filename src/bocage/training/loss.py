@@ -1,19 +1,21 @@
-"""The loss: cross entropy and soft Dice over the decided pixels, as if the ignored ones did not exist."""
+"""The loss: weighted cross entropy and soft Dice over the decided pixels, as if the ignored ones did not exist."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, distributed
 from torch.nn import functional
 
 IGNORE = 255
 
 
-def masked_loss(logit: Tensor, label: Tensor) -> Tensor:
-    """Return binary cross entropy + (1 - Dice) over the pixels whose label is not 255.
+def masked_loss(logit: Tensor, label: Tensor, weight: Tensor | None = None, *, dice: bool = True) -> Tensor:
+    """Return sum(w e) / sum(w) of the cross entropy e, and with ``dice`` 1 - Dice, over pixels whose label is not 255.
 
-    Both terms are sums over the decided pixels of the whole batch divided by sums over the same pixels, so an ignored
-    pixel changes neither the value nor any gradient, and a batch without trees still has a gradient (from the cross
-    entropy). Dice is 2 sum(p t) / (sum(p) + sum(t)), with 1 added above and below (Milletari et al. 2016).
+    All sums are over the decided pixels of the whole batch, so an ignored pixel changes neither the value nor any
+    gradient, and a batch without trees still has a gradient (from the cross entropy). Dice is
+    2 sum(w p t) / (sum(w p) + sum(w t)), with 1 added above and below (Milletari et al. 2016). Where several processes
+    share a batch the sums are over all of them, so that the loss does not depend on how it was shared.
 
     Parameters
     ----------
@@ -21,6 +23,8 @@ def masked_loss(logit: Tensor, label: Tensor) -> Tensor:
         (n, rows, columns).
     label
         The same shape: 0 other, 1 tree, 255 ignore.
+    weight
+        The same shape, 0..1, what a pixel counts; None is 1 everywhere. What it says of an ignored pixel is not read.
 
     Returns
     -------
@@ -28,10 +32,27 @@ def masked_loss(logit: Tensor, label: Tensor) -> Tensor:
         A scalar, at least 0; exactly 0 with zero gradient where no pixel is decided.
     """
     decided = label != IGNORE
-    if not bool(decided.any()):
-        return logit.sum() * 0
     # Selecting keeps an infinite or undefined logit of an ignored pixel out, where a product with 0 would not.
     logit, truth = logit[decided].float(), (label[decided] == 1).float()
-    probability = logit.sigmoid()
-    dice = (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
-    return functional.binary_cross_entropy_with_logits(logit, truth) + 1 - dice
+    counts = torch.ones_like(truth) if weight is None else weight[decided].float()
+    error = functional.binary_cross_entropy_with_logits(logit, truth, reduction="none")
+    terms = [counts * error, counts]
+    if dice:
+        seen = counts * logit.sigmoid()
+        terms += [seen * truth, seen, counts * truth]
+    sums = torch.stack([term.sum() for term in terms])
+    if distributed.is_available() and distributed.is_initialized():
+        from torch.distributed import nn as collective
+
+        sums = collective.all_reduce(sums)  # type: ignore[no-untyped-call]
+    # Without a decided pixel the sums are 0, and so is what is divided here.
+    loss = sums[0] / sums[1].clamp(min=torch.finfo(sums.dtype).tiny)
+    if dice:
+        loss = loss + 1 - (2 * sums[2] + 1) / (sums[3] + sums[4] + 1)
+    return loss
+
+
+def weight_sum(label: Tensor, weight: Tensor | None) -> float:
+    """Return the sum of the weights of the decided pixels: what the loss of a part of a batch counts in the whole."""
+    decided = label != IGNORE
+    return float(decided.sum()) if weight is None else float(weight[decided].sum())

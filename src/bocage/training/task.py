@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from bocage.errors import TrainingError
 from bocage.settings import RunSettings
-from bocage.training.chips import ChipStore, Crops
-from bocage.training.loss import masked_loss
+from bocage.training.batches import Batch
+from bocage.training.loss import masked_loss, weight_sum
+from bocage.training.memory import is_out_of_memory
+from bocage.training.recipes import Network, frozen_depths, parameter_groups, thaw
 
-# Share of the steps in which the learning rate rises; half-trained decoders do not shake a pretrained encoder then.
-_RISE = 0.15
 # The average forgets its random start: after n steps it spans at most about n / 9 of them.
 _WARM = 10
+_CLIP = 1.0
+# A step's random numbers (dropout, stochastic depth) are those of its number: primes keep seeds and steps apart.
+_SEED_STRIDE, _RANK_STRIDE = 1_000_003, 15_485_863
+_log = logging.getLogger("bocage")
 
 
 class SegmentationTask(lightning.LightningModule):
     """One run: AdamW on a one-cycle schedule, and an exponential average of the weights, which is what is kept.
 
     Lightning's own checkpoints also hold where its loops were, in a form that resumes one batch early or late at the
-    end of an epoch; so the state is ours: weights, optimiser, schedule and the number of steps done.
+    end of an epoch; so the state is ours: weights, optimiser, schedule and the number of steps done. The steps of the
+    optimiser are ours, too, since a batch that does not fit into memory is learnt in parts.
 
     Parameters
     ----------
+    network
+        An ``nn.Module`` that is a :class:`~bocage.training.recipes.Network`.
     state
         What :meth:`resume_state` returned in an earlier session, or None to begin.
     """
+
+    automatic_optimization = False
 
     def __init__(self, network: nn.Module, run: RunSettings, state: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -40,11 +49,15 @@ class SegmentationTask(lightning.LightningModule):
         self.average = copy.deepcopy(network).requires_grad_(False).eval()
         self.run = run
         self.first = 0
+        self.part = run.batch_size // run.devices
+        self._depths, self._frozen = len(cast("Network", network).depths()), -1
         self._optimiser_state = self._schedule_state = None
         if state is not None:
             self.load_state_dict(state["weights"])
-            self.first = state["step"]
+            self.first, self.part = state["step"], state["part"]
             self._optimiser_state, self._schedule_state = state["optimiser"], state["schedule"]
+        # Several devices note what learns before the first step.
+        self._thaw(self.first)
 
     @property
     def step(self) -> int:
@@ -55,65 +68,109 @@ class SegmentationTask(lightning.LightningModule):
         """Return tensors and plain numbers from which a new task goes on exactly as this one would."""
         return {
             "step": self.step,
+            "part": self.part,
             "weights": self.state_dict(),
             "optimiser": self.trainer.optimizers[0].state_dict(),
             "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
         }
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _index: int) -> Tensor:
-        """Return the loss of a batch of (image, valid, label)."""
-        image, valid, label = batch
-        loss = masked_loss(self.network(image, valid), label)
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Learn from a batch and return its loss."""
+        self._thaw(self.step)
+        loss = self._learn(batch)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"run {self.run.name}: the loss is {loss.item()} at step {self.step + 1}",
                 f"lower learning_rate (it is {self.run.learning_rate:g})",
             )
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        optimiser: Any = self.optimizers()
+        optimiser.step()
+        schedule: Any = self.lr_schedulers()
+        schedule.step()
         return loss
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the average towards the weights; running statistics of the normalisation move with them."""
         keep = min(self.run.average, self.step / (self.step + _WARM - 1))
+        means, values = [], []
         with torch.no_grad():
             for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
                 if mean.is_floating_point():
-                    mean.lerp_(now, 1 - keep)
+                    means.append(mean)
+                    values.append(now)
                 else:
                     mean.copy_(now)
+            torch._foreach_lerp_(means, values, 1 - keep)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser and its schedule; biases and normalisation are not decayed."""
-        parameters = list(self.network.parameters())
-        groups = [
-            {"params": [one for one in parameters if one.ndim > 1], "weight_decay": self.run.weight_decay},
-            {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimiser = torch.optim.AdamW(groups, lr=self.run.learning_rate)
+        """Return the optimiser and its schedule: every rate rises, then falls along a cosine to almost nothing."""
+        groups = parameter_groups(cast("Network", self.network), self.run)
+        optimiser = torch.optim.AdamW(groups)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self.run.learning_rate, total_steps=self.run.steps + 1, pct_start=_RISE
+            optimiser,
+            [group["lr"] for group in groups],
+            total_steps=self.run.steps + 1,
+            # A share of 0 would divide by zero steps.
+            pct_start=max(self.run.warm_up, 1.5 / (self.run.steps + 1)),
         )
         if self._optimiser_state is not None and self._schedule_state is not None:
             optimiser.load_state_dict(self._optimiser_state)
             schedule.load_state_dict(self._schedule_state)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def _thaw(self, step: int) -> None:
+        frozen = frozen_depths(self.run, self._depths, step)
+        if frozen != self._frozen:
+            thaw(cast("Network", self.network), self.run, step)
+            self._frozen = frozen
 
-class CropModule(lightning.LightningDataModule):
-    """Crops for the epochs of a run; an epoch is the steps between two validations."""
+    def _learn(self, batch: Batch) -> Tensor:
+        """Accumulate the gradients of a batch, in smaller and smaller parts until one fits into memory."""
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        while True:
+            try:
+                return self._accumulate(batch)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                words = str(error).splitlines()[0]
+            # Outside of the handler, whose traceback would keep the tensors of the failed pass.
+            self._halve(words)
+            with torch.no_grad():
+                for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+                    buffer.copy_(before)
 
-    def __init__(self, store: ChipStore, task: SegmentationTask, workers: int) -> None:
-        super().__init__()
-        self._store, self._task, self._workers = store, task, workers
+    def _accumulate(self, batch: Batch) -> Tensor:
+        optimiser: Any = self.optimizers()
+        optimiser.zero_grad()
+        torch.manual_seed(self.run.seed * _SEED_STRIDE + self.step + self.global_rank * _RANK_STRIDE)
+        dice = self.run.loss == "cross_entropy_dice"
+        parts = list(batch.parts(self.part))
+        sums = [weight_sum(part.label, part.weight) for part in parts] if len(parts) > 1 else [1.0]
+        whole = sum(sums) or 1.0
+        losses = []
+        for part, own in zip(parts, sums, strict=True):
+            logit = self.network(part.image, part.valid)
+            loss = masked_loss(logit, part.label, part.weight, dice=dice) * (own / whole)
+            self.manual_backward(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Return the crops of the current epoch."""
-        run, done = self._task.run, self._task.step
-        crops = Crops(
-            self._store,
-            edge=run.crop,
-            seed=run.seed,
-            strength=run.augmentation,
-            first=done * run.batch_size,
-            count=min(run.validate_every, run.steps - done) * run.batch_size,
+    def _halve(self, words: str) -> None:
+        run = self.run
+        if self.part == 1 or run.devices > 1:
+            raise TrainingError(
+                f"run {run.name}: {self.part} crops of {run.crop} pixels do not fit into memory: {words}",
+                "lower batch_size" if run.devices > 1 else "lower crop, or choose a smaller backbone",
+            )
+        self.part = (self.part + 1) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        _log.warning(
+            "run %s: a batch does not fit into memory (%s); it is learnt in parts of %d, a step stays one of %d crops",
+            run.name,
+            words,
+            self.part,
+            run.batch_size,
         )
-        return DataLoader(crops, batch_size=run.batch_size, num_workers=self._workers)

@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.run import RunSettings as RunSettings
+from bocage.settings.section import Count, Positive, Section, Share
 
 BandName = Literal["red", "green", "blue", "nir", "other"]
-
-
-class Section(BaseModel):
-    """A table of the settings file: immutable, without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProjectSettings(Section):
@@ -133,8 +127,8 @@ class LayerSettings(Section):
     ``tree`` and ``ignore`` is ignored. ``environmental_zones`` takes ``other`` as the list of zones of one's own.
 
     ``release`` is that of canopy height, "v1" by default; in "v2" a height of 0 is unknown, since it also marks what
-    was never imaged. Of polygons ``column`` names the column of codes, and ``background`` is the code of the ground
-    between them within their extent; without it that ground is unknown.
+    was never imaged, and enters no mean. Of polygons ``column`` names the column of codes, and ``background`` is the
+    code of the ground between them within their extent; without it that ground is unknown.
 
     ``licence`` and ``attribution`` go into the card of the dataset.
     """
@@ -186,8 +180,9 @@ class ReferenceSettings(Section):
     between. The second method needs no such assumption.
 
     ``anchor`` is how much the rules count beside the agreement of the layers while the second method learns; 0 leaves
-    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where fewer pixels than
-    ``least_decided`` would be decided. The rules use none of the three.
+    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where a smaller share than
+    ``least_decided`` would be decided of the pixels at which a layer speaks that knows trees and open ground. The rules
+    use none of the three.
     """
 
     layers: tuple[LayerSettings, ...] = ()
@@ -215,10 +210,19 @@ class ReferenceSettings(Section):
 class SamplesSettings(Section):
     """How many cells are drawn, how large, and how they are split.
 
-    ``allocation`` shares the count among strata by their size, by size and ``deviations`` (a CSV with the columns
-    stratum and deviation; without it the tree shares of the label tiles) or by size to the ``power``.
+    ``minimum_per_stratum`` holds as far as a stratum has cells; where ``count`` is too small for it, each stratum gets
+    1 and the rest is shared. Fewer samples than strata are refused. ``allocation`` shares the count by their size, by
+    size and ``deviations`` (a CSV with the columns stratum and deviation; without it the tree shares of the label
+    tiles) or by size to the ``power``.
+
     ``minimum_distance`` and ``buffer`` are metres from edge to edge: between any two drawn cells, and between the
-    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes".
+    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes". Where they leave no room
+    for ``count`` cells fewer are drawn, with a warning; a stratum or split that they would leave empty is refused.
+
+    Strata are zone x sensor x urban or rural. ``zones`` and ``urban`` name a layer in any form that
+    ``[[reference.layers]]`` takes, read with the codes of the kinds ``environmental_zones`` and ``urban``. Without them
+    the registered layers of these kinds serve, the newest first; where there is none either, all ground is one zone,
+    and rural. Zones of one's own are registered, with ``other = [codes]``.
     """
 
     count: Count = 10_000
@@ -258,23 +262,6 @@ class SamplesSettings(Section):
         return self
 
 
-class RunSettings(Section):
-    """One training run: the backbone and what differs from the defaults."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "slf"
-    backbone: str = "efficientnet_lite0"
-    pretrained: bool = True
-    steps: Count = 2000
-    batch_size: Count = 8
-    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 256
-    augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
-    learning_rate: Positive = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
-    validate_every: Count = 200
-    average: Share = 0.99
-    seed: int = 0
-
-
 class TrainingSettings(Section):
     """The training runs; mapping uses the one that ``mapping.model`` names."""
 
@@ -285,6 +272,39 @@ class TrainingSettings(Section):
         names = [run.name for run in self.runs]
         if len(set(names)) != len(names):
             raise ValueError(f"two runs share a name: {sorted(names)}")
+        return self
+
+
+class PretrainingSettings(Section):
+    """Pretraining of a backbone on scenes without labels.
+
+    ``patch`` is the edge in pixels of the squares that are hidden, ``hidden`` their share of a crop, ``apart``
+    the share of crops in which each band has holes of its own. ``crop`` is a multiple of both the patch and 32.
+    ``keep_test_unseen`` leaves out the scenes and the ground of test and validation.
+    """
+
+    steps: Count = 2000
+    batch_size: Count = 16
+    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 128
+    patch: Annotated[int, Field(ge=4)] = 8
+    hidden: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    apart: Share = 0.5
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    validate_every: Count = 200
+    keep_test_unseen: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _patches_fit(self) -> Self:
+        patches = (self.crop // self.patch) ** 2
+        if self.crop % self.patch:
+            raise ValueError(f"crop {self.crop} is not a multiple of patch {self.patch}; set one that is")
+        if not 0 < round(self.hidden * patches) < patches:
+            raise ValueError(
+                f"hidden {self.hidden} of the {patches} patches of a crop hides none or all of them; set another "
+                "share, or a smaller patch"
+            )
         return self
 
 
@@ -337,6 +357,8 @@ class Settings(Section):
     reference: ReferenceSettings = ReferenceSettings()
     samples: SamplesSettings = SamplesSettings()
     training: TrainingSettings = TrainingSettings()
+    pretraining: PretrainingSettings = PretrainingSettings()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
     mapping: MappingSettings = MappingSettings()
     features: FeaturesSettings = FeaturesSettings()
     products: ProductsSettings = ProductsSettings()
