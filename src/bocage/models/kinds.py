@@ -39,6 +39,7 @@ def _transformer(tensors: Mapping[str, Tensor]) -> str:
         "a Panopticon transformer": any("conv3d" in name for name in tensors),
         f"an encoder of Clay, {blocks} blocks": any(name.startswith("model.encoder.") for name in tensors),
         f"a DOFA transformer of {blocks} blocks": any("weight_generator" in name for name in tensors),
+        "an EfficientNet": any(name.endswith("conv_stem.weight") for name in tensors),
         "a ConvNeXt": "stem.0.weight" in tensors and any(name.startswith("stages.") for name in tensors),
     }
     if embedding is not None:
