@@ -36,7 +36,8 @@ def benchmark(
     if as_json:
         answer({**outcome.figures, "refused": refused}, as_json=True)
     else:
-        answer(outcome.figures, as_json=False)
+        answer({name: value for name, value in outcome.figures.items() if name != "verdicts"}, as_json=False)
+        answer(outcome.figures["verdicts"], as_json=False)
         for one in outcome.refused:
             answer(f"refused {one.subject}: {one.reason}\n  mend: {one.mend}", as_json=False)
     if refused:

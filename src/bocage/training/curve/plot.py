@@ -10,7 +10,7 @@ import numpy as np
 
 from bocage.training.curve.comparison import Comparison, Contest
 from bocage.training.curve.published import PUBLISHED
-from bocage.training.curve.results import Results, measure
+from bocage.training.curve.results import Floats, Results, measure
 
 # Okabe and Ito (2008), Color Universal Design; the baseline is black, forests are the two that stay apart in grey.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c1e")
@@ -67,10 +67,15 @@ def _draw_curves(axes: Any, comparison: Comparison, results: Results, colours: d
     axes.set_xscale("log")
     ends: list[tuple[float, str, str]] = []
     edge = float(budgets[-1]) * _MARGIN
-    for curve, dashes in zip(PUBLISHED, ((6, 2), (2, 2)), strict=True):
-        axes.plot(curve.samples, curve.iou, color=_FAINT, linewidth=1.1, dashes=dashes, zorder=1)
-        height = float(np.interp(np.log(edge), np.log(curve.samples), curve.iou))
-        ends.append((height, f"{curve.name}, published *", _FAINT))
+    own = measure(results.counts.sum(axis=3), "iou")
+    low, high, overlaid = _heights(own[~np.isnan(own)], float(budgets[-1]))
+    if overlaid:
+        _draw_published(axes)
+        for curve in PUBLISHED:
+            height = float(np.interp(np.log(edge), np.log(curve.samples), curve.iou))
+            ends.append((height, f"{curve.name}, published *", _FAINT))
+    else:
+        _draw_inset(axes)
     for index, (arm, colour) in enumerate(colours.items()):
         points = comparison.of_arm(arm)
         if not points:
@@ -91,9 +96,6 @@ def _draw_curves(axes: Any, comparison: Comparison, results: Results, colours: d
                 np.full(len(values), budget * shift), values, ".", color=colour, alpha=0.4, markersize=3.5, zorder=3
             )
         ends.append((float(mean[-1]), arm, colour))
-    heights = [float(value) for value in measure(results.counts.sum(axis=3), "iou").ravel() if not np.isnan(value)]
-    shown = [one for curve in PUBLISHED for x, one in zip(curve.samples, curve.iou, strict=True) if x <= budgets[-1]]
-    low, high = min(heights + shown, default=0.0), max(heights + shown, default=1.0)
     margin = 0.06 * max(high - low, 0.1)
     axes.set_ylim(max(low - margin, 0.0), min(high + 2 * margin, 1.0))
     axes.set_xlim(budgets[0] / _MARGIN, edge)
@@ -101,11 +103,13 @@ def _draw_curves(axes: Any, comparison: Comparison, results: Results, colours: d
     _label_ends(axes, ends)
     axes.set_ylabel("IoU of trees on test scenes")
     counted = {point.orders for point in comparison.points if point.orders}
-    orders = "-" if not counted else str(max(counted)) if len(counted) == 1 else f"{min(counted)} to {max(counted)}"
+    orders = "no" if not counted else str(max(counted)) if len(counted) == 1 else f"{min(counted)} to {max(counted)}"
+    noun = "order" if counted == {1} else "orders"
+    other = " · * other data" if overlaid else ""
     axes.text(
         0,
         1.005,
-        f"line: mean of {orders} orders · band: ± standard deviation of orders · dots: single trainings · * other data",
+        f"line: mean of {orders} {noun} · band: ± standard deviation of orders · dots: single trainings{other}",
         transform=axes.transAxes,
         fontsize=8,
         color=_FAINT,
@@ -113,6 +117,53 @@ def _draw_curves(axes: Any, comparison: Comparison, results: Results, colours: d
     )
     axes.set_title("Learning curves", loc="left", fontweight="bold", pad=18)
     _tidy(axes)
+
+
+def _heights(own: Floats, largest: float) -> tuple[float, float, bool]:
+    """Return the lowest and highest score to show, and whether the published curves fit between the arms'.
+
+    Where they lie so far apart that half of the axes would be empty, they go into an inset.
+    """
+    published = [one for curve in PUBLISHED for x, one in zip(curve.samples, curve.iou, strict=True) if x <= largest]
+    if not own.size:
+        return min(published, default=0.0), max(published, default=1.0), True
+    low, high = float(own.min()), float(own.max())
+    both = min([low, *published]), max([high, *published])
+    overlaid = max(high - low, 0.1) >= 0.5 * (both[1] - both[0])
+    return (*both, True) if overlaid else (low, high, False)
+
+
+def _draw_published(axes: Any) -> None:
+    for curve, dashes in zip(PUBLISHED, ((6, 2), (2, 2)), strict=True):
+        axes.plot(curve.samples, curve.iou, color=_FAINT, linewidth=1.1, dashes=dashes, zorder=1)
+
+
+def _draw_inset(axes: Any) -> None:
+    """Draw the published curves apart, with scales of their own."""
+    from matplotlib.ticker import NullLocator
+
+    inset = axes.inset_axes((0.66, 0.1, 0.32, 0.27), zorder=5)
+    inset.set_xscale("log")
+    _draw_published(inset)
+    first, last = PUBLISHED[0].samples[0], PUBLISHED[0].samples[-1]
+    inset.set_xlim(first / 1.4, last * 1.4)
+    inset.set_xticks([first, 50, 500, last], [f"{one}" for one in (first, 50, 500, last)])
+    inset.xaxis.set_minor_locator(NullLocator())
+    inset.set_title("published, on other data", fontsize=8, color=_FAINT, loc="left", pad=3)
+    for curve, above in zip(PUBLISHED, (True, False), strict=True):
+        inset.annotate(
+            curve.name,
+            (50, float(np.interp(np.log(50), np.log(curve.samples), curve.iou))),
+            xytext=(0, 5 if above else -5),
+            textcoords="offset points",
+            ha="right" if above else "left",
+            va="bottom" if above else "top",
+            fontsize=7.5,
+            color=_FAINT,
+        )
+    inset.tick_params(labelsize=7, colors=_FAINT, length=2)
+    for side in ("top", "right"):
+        inset.spines[side].set_visible(False)
 
 
 def _label_ends(axes: Any, ends: Sequence[tuple[float, str, str]]) -> None:
