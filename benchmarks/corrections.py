@@ -1,7 +1,7 @@
 """What it is worth to correct where ``bocage samples rank`` says, measured on real labels.
 
 The labels of the Ohio example are replaced by labels fused from imitated layers that are three years old and coarse
-(:mod:`fusion` beside this file), a small network is trained on them, and the ground to train with is ranked in
+(:mod:`imitations` beside this file), a small network is trained on them, and the ground to train with is ranked in
 squares of 38 m. Then 1 % of the area is given its true labels, where the ranking says and at random, and the IoU of the
 label against the truth is compared. Every seed has its own layers, its own network and its own draws.
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -30,24 +29,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import geopandas
 import numpy as np
-from fusion import OUTSIDE, TREE, _tables, data_folder, write_layers
+from imitations import OUTSIDE, data_folder, example_with, write_layers
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
+from truth import test_iou, truth_layer
 
 from bocage.chain import run_stage
 from bocage.grid import Bounds, Window
 from bocage.models import load_model
 from bocage.project import Project
 from bocage.reference import read_labels
-from bocage.reference.layer import Layer, label_of, open_layer
-from bocage.samples import Samples
+from bocage.reference.layer import label_of
 from bocage.samples.ranking import rank_samples
-from bocage.settings import LayerSettings
-from bocage.training.chips import ChipStore, survey
-from bocage.training.evaluation import predict_chip
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARE = 0.01
 PARTS = 16
 DRAWS = 200
@@ -55,22 +50,13 @@ DRAWS = 200
 
 def make_project(folder: Path, layers: Path, steps: int, seed: int) -> Project:
     """Return the Ohio example with fused labels in the place of the true ones, trained."""
-    example = (ROOT / "examples" / "ohio" / "bocage.toml").read_text(encoding="utf-8")
-    start, end = example.index("[[reference.layers]]"), example.index("# Every cell that a scene")
-    text = example[:start] + _tables(layers, "rules") + example[end:]
-    text = re.sub(r"^steps = \d+", f"steps = {steps}\nseed = {seed}", text, flags=re.MULTILINE)
+    text = example_with(layers, "rules", steps=steps, seed=seed)
     folder.mkdir(parents=True)
     (folder / "bocage.toml").write_text(text, encoding="utf-8")
     project = Project.open(folder)
     for stage in ("scenes", "labels", "samples", "chips", "train"):
         run_stage(project, stage)
     return project
-
-
-def truth_layer(project: Project) -> Layer:
-    """Return the labels by hand."""
-    pattern = str(data_folder() / "ohio" / "labels_*.tif")
-    return open_layer(LayerSettings(kind="classes", paths=(pattern,), tree=(TREE,), ignore=(OUTSIDE,)), project)
 
 
 class Ground:
@@ -147,20 +133,6 @@ def gains(ground: Ground, ranked: geopandas.GeoDataFrame, seed: int) -> dict[str
         "random_deviation": float(by_chance.std()),
         "random_best": float(by_chance.max()),
     }
-
-
-def test_iou(project: Project) -> float:
-    """Return the IoU of the model with the true labels on the test scenes."""
-    segmenter, layer = load_model(project.models_folder / "slf"), truth_layer(project)
-    store = ChipStore(survey(project)["test"])
-    windows = dict(zip((samples := Samples.read(project)).table["sample_id"], samples.windows(), strict=True))
-    hits = union = 0
-    for chip, (image, _) in zip(store.chips, store, strict=True):
-        truth = label_of(layer, project.grid, windows[chip.sample_id])
-        found, asked = predict_chip(segmenter, image) >= 0.5, (truth != OUTSIDE) & image.any(axis=0)
-        hits += int(np.count_nonzero(found & (truth == 1) & asked))
-        union += int(np.count_nonzero((found | (truth == 1)) & asked))
-    return hits / union
 
 
 def correct(project: Project, pieces: Sequence[Any], name: str) -> dict[str, Any]:

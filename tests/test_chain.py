@@ -155,3 +155,26 @@ def test_the_real_stages_depend_only_on_earlier_ones() -> None:
     names = [stage.name for stage in STAGES]
     for position, stage in enumerate(STAGES):
         assert set(stage.after) <= set(names[:position]), stage.name
+
+
+def test_the_samples_depend_on_the_layers_of_zones_and_towns_and_on_no_other(tmp_path: Path) -> None:
+    stage = next(stage for stage in STAGES if stage.name == "samples")
+
+    def digest(reference: str, samples: str = "") -> str:
+        (tmp_path / "bocage.toml").write_text(f"[reference]\n{reference}\n[samples]\n{samples}\n")
+        return chain.inputs_digest(Project.open(tmp_path), stage, {})
+
+    zones = '[[reference.layers]]\nkind = "environmental_zones"\npaths = ["z.tif"]\n'
+    height = '[[reference.layers]]\nkind = "canopy_height"\npaths = ["h.tif"]\n'
+    bare = digest("")
+    assert digest("tree_height = 5.0") == bare == digest(height)
+    with_zones = digest(zones)
+    assert with_zones != bare
+    assert digest(zones + "other = [7]\n") not in {bare, with_zones}
+    assert digest(zones + 'licence = "CC0"\n') == with_zones
+    (tmp_path / "z.tif").write_text("changed")
+    assert digest(zones) != with_zones
+    # A path of its own takes the place of what is registered.
+    own = digest(zones, 'zones = "own.tif"')
+    (tmp_path / "z.tif").write_text("changed again")
+    assert digest(zones, 'zones = "own.tif"') == own

@@ -11,9 +11,10 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +22,13 @@ from bocage.errors import BocageError
 from bocage.files import digest_file, digest_json
 from bocage.project import Project
 from bocage.receipts import Receipt, sizes
+from bocage.reference.noted import digest_of, looked_at_again, notes_of
+from bocage.settings import LayerSettings
 from bocage.stages import STAGES, Stage, stage_named
 
 _log = logging.getLogger("bocage")
 
+_Look = Callable[[tuple[LayerSettings, ...]], "_Behind"]
 State = Literal["done", "stale", "missing", "interrupted", "failed"]
 
 
@@ -46,7 +50,11 @@ def inputs_digest(project: Project, stage: Stage, options: dict[str, Any]) -> st
         del settings[section][key]
     earlier = {name: receipt.digest for name in stage.after if (receipt := _receipt(project, name)) is not None}
     outside = sorted({_mark(path, project.folder) for path in stage.outside(project)})
-    return digest_json({"settings": settings, "earlier": earlier, "outside": outside, "options": options})
+    inputs: dict[str, Any] = {"settings": settings, "earlier": earlier, "outside": outside, "options": options}
+    if layers := stage.layers(project):
+        # What a layer may be used for changes nothing that is made of it.
+        inputs["layers"] = [layer.model_dump(mode="json", exclude={"licence", "attribution"}) for layer in layers]
+    return digest_json(inputs)
 
 
 def _mark(path: Path, folder: Path) -> tuple[str, int, int]:
@@ -60,6 +68,10 @@ def _mark(path: Path, folder: Path) -> tuple[str, int, int]:
 
 def state_of(project: Project, stage: Stage) -> StageState:
     """Say whether a stage is done, stale, interrupted, failed or missing, and why."""
+    return _state_of(project, stage, partial(_look_behind, project))
+
+
+def _state_of(project: Project, stage: Stage, look: _Look) -> StageState:
     receipt = _receipt(project, stage.name)
     if receipt is None:
         return StageState(stage, "missing", "never ran", None)
@@ -67,16 +79,22 @@ def state_of(project: Project, stage: Stage) -> StageState:
         return StageState(stage, "interrupted", f"was stopped after its start at {receipt.started}", receipt)
     if receipt.status == "failed":
         return StageState(stage, "failed", receipt.reason, receipt)
-    reason = _why_stale(project, stage, receipt)
+    reason = _why_stale(project, stage, receipt, look)
     return StageState(stage, "stale" if reason else "done", reason, receipt)
 
 
-def _why_stale(project: Project, stage: Stage, receipt: Receipt) -> str:
+def _why_stale(project: Project, stage: Stage, receipt: Receipt, look: _Look) -> str:
     if receipt.options:
         given = ", ".join(f"{name} = {value}" for name, value in receipt.options.items())
         return f"was made with other options than the settings: {given}"
     if receipt.inputs != inputs_digest(project, stage, {}):
         return "its settings, an earlier stage or a file that it reads has changed"
+    behind = look(stage.layers(project))
+    if receipt.seen != behind.digest:
+        if not behind.changed:
+            return "the files of a layer were others when it ran"
+        more = f" and {len(behind.changed) - 1} more" if len(behind.changed) > 1 else ""
+        return f"{behind.changed[0]}{more}, behind a layer, is missing or changed"
     gone = [name for name, size in receipt.outputs.items() if _size(project.folder / name) != size]
     if gone:
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
@@ -84,11 +102,27 @@ def _why_stale(project: Project, stage: Stage, receipt: Receipt) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What lies behind what the settings name: the digest of the files as they are, and which differ from the notes."""
+
+    digest: str
+    changed: tuple[str, ...]
+
+
+def _look_behind(project: Project, layers: tuple[LayerSettings, ...]) -> _Behind:
+    then = notes_of(layers, project)
+    now = looked_at_again(then, project)
+    return _Behind(digest_of(now), tuple(one.name for one, other in zip(then, now, strict=True) if one != other))
+
+
 def status(project: Project) -> list[StageState]:
     """Return the state of every stage; a stage after one that is not done is stale even where its receipt agrees."""
     states: dict[str, StageState] = {}
+    # Three stages read the same layers, which may have tens of thousands of files.
+    look = cache(partial(_look_behind, project))
     for stage in STAGES:
-        own = state_of(project, stage)
+        own = _state_of(project, stage, look)
         waits_for = [name for name in stage.after if states[name].state != "done"]
         if own.state == "done" and waits_for:
             own = replace(own, state="stale", reason=f"{waits_for[0]} will run again before it")
@@ -131,6 +165,7 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
         status="done",
         # The catalogue names files, such as cloud masks, that were not known when its stage began.
         inputs=inputs_digest(project, stage, noted) if stage.hashed else receipt.inputs,
+        seen=digest_of(notes_of(stage.layers(project), project)),
         made=_content(outcome.outputs, project.folder) if stage.hashed else "",
         seconds=round(time.perf_counter() - clock, 3),
         peak_memory_mb=peak_memory_mb(),

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 console = Console(stderr=True)
@@ -46,6 +48,19 @@ def bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield advance
     if not console.is_terminal:
         _log.info("%s: %d of %s", description, done, "?" if total is None else total)
+
+
+@contextmanager
+def transfer(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show the bytes of a download and yield the function that is told how many are there, and in all where known."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=None)
+
+        def tell(there: int, total: int | None) -> None:
+            progress.update(task, completed=there, total=total)
+
+        yield tell
 
 
 def track[T](items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

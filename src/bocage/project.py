@@ -117,6 +117,16 @@ class Project:
         return self.folder / "models"
 
     @property
+    def backbones_folder(self) -> Path:
+        """One folder per backbone that was pretrained here."""
+        return self.folder / "backbones"
+
+    @property
+    def benchmark_folder(self) -> Path:
+        """The learning curve: one file per cell, the table, the plot and what they say."""
+        return self.folder / "benchmark"
+
+    @property
     def map_folder(self) -> Path:
         """Probability tiles and their STAC Items."""
         return self.folder / "map"

@@ -33,6 +33,9 @@ class Receipt:
         Time of the start, ISO 8601 in UTC.
     made
         Digest of the content of the outputs, for stages whose inputs alone do not decide it; else empty.
+    seen
+        Digest of the files that the stage found behind what the settings name, as they were when it opened them; empty
+        where it found none.
     seconds
         Wall time of the run.
     peak_memory_mb
@@ -53,6 +56,7 @@ class Receipt:
     options: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     made: str = ""
+    seen: str = ""
 
     def write(self, folder: Path) -> None:
         """Write the receipt into the folder of receipts."""
@@ -80,7 +84,7 @@ class Receipt:
     @property
     def digest(self) -> str:
         """What a later stage depends on: what was made, or the inputs that decide it, and what was refused."""
-        return f"{self.made or self.inputs}:{','.join(sorted(refusal.subject for refusal in self.refused))}"
+        return f"{self.made or self.inputs}{self.seen}:{','.join(sorted(refusal.subject for refusal in self.refused))}"
 
 
 def sizes(paths: Iterable[Path], root: Path) -> dict[str, int]:

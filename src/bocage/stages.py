@@ -11,6 +11,7 @@ from typing import Any
 
 from bocage.outcome import Outcome
 from bocage.project import Project
+from bocage.settings import LayerKind, LayerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Stage:
         Names of the stages whose output it reads.
     outside
         Lists the files that the stage reads and no stage wrote.
+    layers
+        Lists the reference layers that it reads: their settings count where it does not read the whole section, and
+        which files lie behind an index or in a store is known only once the stage has opened them.
     hashed
         Whether later stages depend on the content of the outputs. True where the inputs alone do not decide it: scenes
         stay in the catalogue that were once added by name, and a run may have been trained with other options.
@@ -41,6 +45,7 @@ class Stage:
     sections: tuple[str, ...]
     after: tuple[str, ...] = ()
     outside: Callable[[Project], Iterable[Path]] = lambda _: ()
+    layers: Callable[[Project], tuple[LayerSettings, ...]] = lambda _: ()
     hashed: bool = False
     indifferent: tuple[str, ...] = ()
 
@@ -72,30 +77,57 @@ def _scene_files(project: Project) -> Iterator[Path]:
                 yield Path(split_member(href)[0])
 
 
+def _layers(project: Project) -> tuple[LayerSettings, ...]:
+    return project.settings.reference.layers
+
+
 def _layer_files(project: Project) -> Iterator[Path]:
     from bocage.reference.paths import local_files
 
-    for layer in project.settings.reference.layers:
+    for layer in _layers(project):
         yield from local_files(layer, project)
     if project.settings.reference.corrections is not None:
         yield from project.paths(project.settings.reference.corrections)
 
 
-def _stratum_files(project: Project) -> Iterator[Path]:
+def _stratum_layers(project: Project) -> tuple[LayerSettings, ...]:
+    from bocage.reference.paths import layers_of_kind
+
     given = project.settings.samples
-    for pattern in (given.zones, given.urban, given.deviations):
-        if pattern is not None:
-            yield from project.paths(pattern)
+    kinds: tuple[tuple[LayerKind, str | None], ...] = (("environmental_zones", given.zones), ("urban", given.urban))
+    return tuple(layer for kind, path in kinds for layer in layers_of_kind(project, kind, path))
+
+
+def _stratum_files(project: Project) -> Iterator[Path]:
+    from bocage.reference.paths import local_files
+
+    given = project.settings.samples
+    for layer in _stratum_layers(project):
+        yield from local_files(layer, project)
+    if given.deviations is not None:
+        yield from project.paths(given.deviations)
     if given.allocation == "neyman" and given.deviations is None:
         # The deviations are then taken from the labels, which this stage does not need otherwise.
         yield from project.labels_folder.glob("*.tif")
 
 
-def _truth_files(project: Project) -> Iterator[Path]:
-    if project.settings.accuracy.reference is not None:
-        from bocage.reference.paths import local_files
+def _backbone_files(project: Project) -> Iterator[Path]:
+    for run in project.settings.training.runs:
+        note = project.backbones_folder / run.backbone / "backbone.json"
+        if note.is_file():
+            yield note
 
-        yield from local_files(project.settings.accuracy.reference, project)
+
+def _truth(project: Project) -> tuple[LayerSettings, ...]:
+    layer = project.settings.accuracy.reference
+    return () if layer is None else (layer,)
+
+
+def _truth_files(project: Project) -> Iterator[Path]:
+    from bocage.reference.paths import local_files
+
+    for layer in _truth(project):
+        yield from local_files(layer, project)
     for name in ("responses.gpkg", "responses.csv", "plan.gpkg"):
         yield project.accuracy_folder / name
 
@@ -117,6 +149,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "reference"),
         after=("scenes",),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "samples",
@@ -125,6 +158,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "samples"),
         after=("scenes",),
         outside=_stratum_files,
+        layers=_stratum_layers,
     ),
     Stage(
         "chips",
@@ -139,6 +173,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.training:train_models",
         sections=(*_PLACE, "training"),
         after=("chips",),
+        outside=_backbone_files,
         hashed=True,
     ),
     Stage(
@@ -156,6 +191,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "reference"),
         after=("map",),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "products",
@@ -164,6 +200,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "products", "reference"),
         after=("map", "features"),
         outside=_layer_files,
+        layers=_layers,
     ),
     Stage(
         "assess",
@@ -172,6 +209,7 @@ STAGES: tuple[Stage, ...] = (
         sections=(*_PLACE, "features", "accuracy"),
         after=("samples", "map"),
         outside=_truth_files,
+        layers=_truth,
     ),
     Stage(
         "report",
@@ -179,6 +217,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.report:write_report",
         sections=("project",),
         after=("chips", "train", "map", "features", "products", "assess"),
+        outside=lambda project: (project.benchmark_folder / "benchmark.json",),
     ),
 )
 

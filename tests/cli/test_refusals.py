@@ -1,31 +1,12 @@
 """Bad input, typed by hand: exit status 1, the name of the thing and the mend; nothing lost."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-
-from bocage.cli import main
-
-Bocage = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def bocage(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bocage:
-    """Run the program in this process and return its exit status, standard output and standard error."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bocage", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+from tests.cli.conftest import Bocage
 
 
 def write_scene(path: Path, *, crs: str | None = "EPSG:3035", names: bool = True, empty: bool = False) -> None:

@@ -1,8 +1,6 @@
 """The commands that look at samples and labels, typed by hand."""
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +10,14 @@ import pytest
 import rasterio
 import torch
 from shapely.geometry import box
+from tests.cli.conftest import Bocage
 
 from bocage.chain import run_stage
-from bocage.cli import main
+from bocage.models.item import ModelDescription
 from bocage.models.network import build_network
-from bocage.models.package import ModelDescription, save_package
+from bocage.models.package import save_package
 from bocage.project import Project
 
-Bocage = Callable[..., tuple[int, str, str]]
 EAST, NORTH, SIDE = 4_000_000.0, 3_000_000.0, 320
 SETTINGS = """
 [project]
@@ -41,20 +39,6 @@ cell_size = 128.0
 block_size = 128.0
 buffer = 0.0
 """
-
-
-@pytest.fixture
-def bocage(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Bocage:
-    """Run the program in this process and return its exit status, standard output and standard error."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bocage", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, bands: np.ndarray) -> None:
@@ -106,6 +90,23 @@ def test_rank_without_a_model_says_what_to_run(bocage: Bocage, project: Path) ->
     status, _, err = bocage("samples", "rank", "--project", project)
     assert status == 1
     assert "bocage train" in err
+
+
+def test_subsets_are_nested_and_wrong_budgets_refused(bocage: Bocage, project: Path) -> None:
+    status, out, _ = bocage("samples", "subsets", "--budgets", "2,6", "--orders", "3", "--project", project, "--json")
+    assert status == 0
+    result = json.loads(out)
+    assert [one["budget"] for one in result["subsets"]] == [2, 6]
+    table = geopandas.read_parquet(result["file"])
+    assert table.groupby("order")["rank"].max().tolist() == [6, 6, 6]
+    status, out, _ = bocage("samples", "subsets", "--budgets", "2,6", "--orders", "3", "--project", project)
+    assert status == 0
+    assert "off_share_most" in out
+    assert "kept: True" in out
+    for wrong in ("", "5,many", "0,5", "1.5"):
+        status, _, err = bocage("samples", "subsets", "--budgets", wrong, "--project", project)
+        assert status == 2
+        assert "is no list of numbers" in err
 
 
 def test_map_writes_the_picture_and_the_page(bocage: Bocage, project: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 from bocage.errors import ModelError
 from bocage.files import digest_file
 from bocage.models import ModelDescription, TorchSegmenter, build_network, load_model, read_description, save_package
+from bocage.models import package as room
+from bocage.models.card import card_of
 from bocage.scenes import BANDS
 
 DESCRIPTION = ModelDescription(
@@ -105,10 +108,11 @@ def _shorten(folder: Path) -> None:
         (_shorten, "model.json is not the description of a model"),
         (_change(**{"mlm:input": []}), "model.json is not the description of a model"),
         (_change(**{"bocage:stretch": "gamma"}), "model.json is not the description of a model"),
-        (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net on vit"),
+        (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net with fine stem on vit"),
         (_change(**{"mlm:architecture": "DPT"}), "does not know: DPT"),
-        (_change(**{"bocage:backbone": "resnet50"}), "does not fit a U-Net on resnet50"),
-        (_swap, "does not fit a U-Net on efficientnet_lite0"),
+        (_change(**{"mlm:architecture": "U-Net"}), "does not know: U-Net on efficientnet_lite0"),
+        (_change(**{"bocage:backbone": "resnet50"}), "does not fit a U-Net with fine stem on resnet50"),
+        (_swap, "does not fit a U-Net with fine stem on efficientnet_lite0"),
     ],
 )
 def test_a_package_that_is_not_whole_is_refused(package: Path, harm: Callable[[Path], None], words: str) -> None:
@@ -118,9 +122,31 @@ def test_a_package_that_is_not_whole_is_refused(package: Path, harm: Callable[[P
     assert caught.value.mend
 
 
-def test_the_bands_of_the_package_are_told(package: Path) -> None:
+def test_a_package_for_bands_in_another_order_is_refused(package: Path) -> None:
     content = json.loads((package / "model.json").read_text(encoding="utf-8"))
     inputs = content["properties"]["mlm:input"]
     inputs[0]["bands"] = ["blue", "green", "red", "nir"]
     _change(**{"mlm:input": inputs})(package)
-    assert load_model(package).bands == ("blue", "green", "red", "nir")
+    assert read_description(package)[0].bands == ("blue", "green", "red", "nir")
+    with pytest.raises(ModelError, match="blue, green, red, nir do not suit a network"):
+        load_model(package)
+
+
+def test_the_card_says_licence_source_data_and_metrics(package: Path) -> None:
+    card = (package / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# slf-1.\n")
+    for words in ("b" * 64, "0.8000", "random weights", digest_file(package / "model.safetensors"), "U-Net with fine"):
+        assert words in card
+    licensed = replace(DESCRIPTION, pretrained=True, data={"chips of ohio": "c" * 64})
+    written = card_of(licensed, "d" * 64, 7)
+    assert "**Apache-2.0**" in written
+    assert "ImageNet-1k" in written
+    assert f"| chips of ohio | {'c' * 64} |" in written
+
+
+def test_another_architecture_is_opened_by_its_own_function(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "ARCHITECTURES", {"DPT": f"{room.__name__}:open_network"})
+    with pytest.raises(ModelError, match="does not know: U-Net with fine stem"):
+        load_model(package)
+    _change(**{"mlm:architecture": "DPT"})(package)
+    assert load_model(package).bands == BANDS

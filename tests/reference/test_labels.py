@@ -7,7 +7,6 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
 from shapely.geometry import box
 
 from bocage.errors import LayerError, ProjectError
@@ -26,23 +25,8 @@ COVER = LayerSettings(kind="tree_cover_density", paths=("tcd.tif",))
 
 
 @pytest.fixture
-def project(tmp_path: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> Project:
+def project(scene: Path, write_layer: Writer, make_project: Maker) -> Project:
     """A scene of 300 x 300 m over four tiles of 200 m, with a wood in its upper left quarter."""
-    (tmp_path / "scenes").mkdir()
-    with rasterio.open(
-        tmp_path / "scenes" / "one.tif",
-        "w",
-        driver="GTiff",
-        height=150,
-        width=150,
-        count=4,
-        dtype="uint8",
-        crs="EPSG:3035",
-        transform=Affine(2, 0, 4_000_000, 0, -2, 3_000_000),
-        nodata=0,
-    ) as file:
-        file.write(rng.integers(1, 255, (4, 150, 150)).astype(np.uint8))
-        file.descriptions = ("red", "green", "blue", "nir")
     height = np.zeros((300, 300), np.float32)
     height[:100, :100] = 12
     write_layer("chm.tif", height, 1.0, nodata=-9999)

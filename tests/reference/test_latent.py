@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 
 from bocage.errors import LayerError, ProjectError
@@ -210,6 +208,41 @@ def test_at_least_the_asked_share_is_decided(rng: np.random.Generator) -> None:
         assert (model.decide(symbols)[0] != 255).mean() >= share
 
 
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+def test_pixels_that_nothing_can_decide_do_not_lower_the_threshold(rng: np.random.Generator, share: float) -> None:
+    """At half of the pixels a layer of land use speaks alone: no threshold would decide them."""
+    _, symbols = simulate(rng, 0.4, [(0.3, 0.3), (0.35, 0.25), (0.25, 0.35)])
+    alone = rng.random(symbols[0].size) < 0.5
+    for one in symbols:
+        one[alone] = 0
+    land_use = Alphabet(("field", "other"), (-2, 0), (0, 0), witness=False)
+    said = [*symbols, np.full(alone.shape, 2, np.uint8)]
+    alphabets = [BINARY, BINARY, BINARY, land_use]
+    model = learn(count_patterns([said], 4), alphabets, list("abcd"), certainty=0.99, least_decided=share)
+    label, _ = model.decide(said)
+    assert (label[alone] == 255).all()
+    margin = np.abs(model.log_odds(said))[~alone]
+    assert (label[~alone] != 255).mean() >= share
+    # It is the highest threshold that does: without the pixels that lie on it too few are left.
+    assert (margin > model.certain).mean() < share
+
+
+def test_what_the_definition_settles_counts_as_decided(rng: np.random.Generator) -> None:
+    """Vineyards are decided where no other layer speaks, at any threshold: here they are the share that is asked."""
+    _, symbols = simulate(rng, 0.4, [(0.3, 0.3), (0.35, 0.25), (0.25, 0.35)])
+    vineyard = rng.random(symbols[0].size) < 0.6
+    for one in symbols:
+        one[vineyard] = 0
+    crops = Alphabet(("vineyard", "other"), (-8, 0), (-1, 0), witness=False)
+    said = [*symbols, np.where(vineyard, 1, 2).astype(np.uint8)]
+    model = learn(
+        count_patterns([said], 4), [BINARY, BINARY, BINARY, crops], list("abcd"), certainty=0.99, least_decided=0.55
+    )
+    label, _ = model.decide(said)
+    assert (label[vineyard] == 0).all()
+    assert (label[~vineyard] == 255).mean() > 0.5
+
+
 def test_fewer_than_three_layers_are_refused(rng: np.random.Generator) -> None:
     _, symbols = simulate(rng, 0.4, RATES[:2], 1000)
     with pytest.raises(LayerError, match=r"3 layers or more that speak both .*; bocage\.toml names 2"):
@@ -277,23 +310,8 @@ def test_crops_of_another_year_settle_nothing() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> Project:
+def project(scene: Path, write_layer: Writer, make_project: Maker, rng: np.random.Generator) -> Project:
     """Four layers over one scene of 300 x 300 m, with a wood in its upper left quarter; each errs in its own places."""
-    (tmp_path / "scenes").mkdir()
-    with rasterio.open(
-        tmp_path / "scenes" / "one.tif",
-        "w",
-        driver="GTiff",
-        height=150,
-        width=150,
-        count=4,
-        dtype="uint8",
-        crs="EPSG:3035",
-        transform=Affine(2, 0, 4_000_000, 0, -2, 3_000_000),
-        nodata=0,
-    ) as file:
-        file.write(rng.integers(1, 255, (4, 150, 150)).astype(np.uint8))
-        file.descriptions = ("red", "green", "blue", "nir")
     wood = np.zeros((300, 300), np.bool_)
     wood[:140, :140] = True
     height = np.where(wood, 12.0, 0.0) + rng.normal(0, 2, wood.shape)
@@ -369,6 +387,24 @@ def test_labels_are_built_anew_when_what_was_learned_changes(
     assert build_labels(stricter).figures["built"] == 4
     rules = make_project(TREES, COVER, WOODY, CROPS)
     assert build_labels(rules).figures["built"] == 4
+
+
+def test_a_changed_layer_is_learned_anew(project: Project, write_layer: Writer, make_project: Maker) -> None:
+    """The model is what a project without a memory would learn, and says of the layer what is now true of it."""
+    before = build_labels(project).figures["error_rates"]["small_woody_features 2018"]
+    woody = np.zeros((60, 60), np.uint8)
+    woody[:28, :12] = 1
+    write_layer("swf.tif", woody, 5.0)
+    after = build_labels(project).figures["error_rates"]["small_woody_features 2018"]
+    assert before["omission"] < 0.25
+    assert after["omission"] > 0.45
+    kept = (project.labels_folder / MODEL_FILE).read_bytes()
+    label = read_labels(project, WHOLE)
+    for path in project.labels_folder.iterdir():
+        path.unlink()
+    build_labels(project)
+    assert (project.labels_folder / MODEL_FILE).read_bytes() == kept
+    np.testing.assert_array_equal(read_labels(project, WHOLE), label)
 
 
 def test_two_layers_are_too_few_for_the_method(make_project: Maker) -> None:

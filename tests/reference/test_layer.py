@@ -59,13 +59,25 @@ def test_a_pixel_does_not_depend_on_the_window(
         np.testing.assert_array_equal(part.values[part.valid], reference.values[where][part.valid])
 
 
-def test_a_5_m_pixel_on_a_2_m_lattice_never_depends_on_rounding(write_layer: Writer, make_project: Maker) -> None:
-    write_layer("c.tif", np.arange(40, dtype=np.uint8)[np.newaxis].repeat(4, 0), 5.0)
+@pytest.mark.parametrize("corner", [(4_000_003, 3_000_001), (5_912_345, 5_012_341), (4_000_000, 3_000_000)])
+def test_a_5_m_pixel_on_a_2_m_lattice_never_depends_on_rounding(
+    write_layer: Writer, make_project: Maker, rng: np.random.Generator, corner: tuple[int, int]
+) -> None:
+    """Every fifth centre lies on an edge, and takes the eastern and southern pixel; at these corners GDAL would not."""
+    values = rng.integers(0, 200, (60, 70)).astype(np.uint8)
+    write_layer("c.tif", values, 5.0, origin=corner)
     project = make_project(settings := layer_settings("classes", "c.tif", tree=(1,)))
     layer = open_layer(settings, project)
-    row = layer.read(project.grid, layer.files[0].window).values[0]
-    # The centre at 5 m lies on an edge and takes the eastern pixel.
-    np.testing.assert_array_equal(row, np.floor((2 * np.arange(100) + 1) / 5))
+    window = layer.files[0].window
+    reading = layer.read(project.grid, window)
+    x = 2 * (window.column + np.arange(window.width)) + 1 - corner[0]
+    y = corner[1] + 2 * (window.row + np.arange(window.height)) + 1
+    assert (x % 5 == 0).any()
+    assert (y % 5 == 0).any()
+    inside = ((y >= 0) & (y < 300))[:, np.newaxis] & ((x >= 0) & (x < 350))
+    np.testing.assert_array_equal(reading.valid, inside)
+    expected = values[np.clip(y // 5, 0, 59)[:, np.newaxis], np.clip(x // 5, 0, 69)]
+    np.testing.assert_array_equal(reading.values[inside], expected[inside])
 
 
 def test_canopy_height_in_web_mercator_is_averaged_and_nodata_stays_out_of_the_mean(
@@ -275,13 +287,14 @@ def test_in_canopy_height_v2_only_heights_are_known(write_layer: Writer, make_pr
         )
         for release in ("v1", "v2")
     )
-    expected = np.zeros((4, 4))
-    # Zeros count in the mean of a pixel that holds a crown: its edge is not made higher.
-    expected[1, 1], expected[2, 1] = 12, 3
-    np.testing.assert_allclose(np.where(first.valid, first.values, 0), expected)
+    with_zeros, heights = np.zeros((2, 4, 4))
+    with_zeros[1, 1], with_zeros[2, 1] = 12, 3
+    # Heights cover half of the second one; the zeros beside them enter no mean.
+    heights[1, 1], heights[2, 1] = 12, 6
+    np.testing.assert_allclose(np.where(first.valid, first.values, 0), with_zeros)
     np.testing.assert_array_equal(first.valid, np.pad(np.zeros((1, 1), bool), ((3, 0), (3, 0)), constant_values=True))
-    np.testing.assert_array_equal(second.valid, expected > 0)
-    np.testing.assert_allclose(np.where(second.valid, second.values, 0), expected)
+    np.testing.assert_array_equal(second.valid, heights > 0)
+    np.testing.assert_allclose(np.where(second.valid, second.values, 0), heights)
 
 
 def test_heights_in_whole_metres_may_declare_their_nodata(write_layer: Writer, make_project: Maker) -> None:

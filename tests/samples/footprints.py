@@ -36,6 +36,17 @@ def frame_of(scenes: Sequence[Scene], minimum_valid: float = 0.5) -> Frame:
     return build_frame(scenes, cell_tiling(GRID, CELL), minimum_valid=minimum_valid)
 
 
+def row() -> Frame:
+    """Three cells in a row; the one in the middle is shown by another sensor."""
+    return frame_of(
+        [
+            scene("a", cells_box(0, 0, 1, 1), "PHR"),
+            scene("b", cells_box(1, 0, 2, 1), "SPOT"),
+            scene("c", cells_box(2, 0, 3, 1), "PHR"),
+        ]
+    )
+
+
 def patchwork(seed: int, width: int, scenes: int, sensors: Sequence[str] = ("PHR", "SPOT", "GE1")) -> list[Scene]:
     """Overlapping footprints on a square of ``width`` cells; the first one covers it all."""
     rng = np.random.default_rng(seed)

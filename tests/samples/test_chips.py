@@ -94,10 +94,45 @@ def test_a_second_run_cuts_nothing_and_a_damaged_chip_is_cut_again(project: Proj
     assert stamps(project) == before
     label = sorted(project.chips_folder.glob("labels/*.tif"))[3]
     label.write_bytes(label.read_bytes()[:60])
-    (project.chips_folder / "images" / label.name).unlink()
+    sorted(project.chips_folder.glob("images/*.tif"))[5].unlink()
     third = cut_chips(project)
-    assert third.figures["cut"] == 1
+    assert third.figures["cut"] == 2
     assert {**third.figures, "cut": 0, "kept": 0} == {**second.figures, "cut": 0, "kept": 0}
+
+
+def test_an_image_that_was_cut_from_another_scene_is_cut_again(project: Project) -> None:
+    """Both scenes show the cell, so that image and label of the pair have one size and one place."""
+    cut_chips(project)
+    images = project.chips_folder / "images"
+    west = next(path for path in sorted(images.glob("*_west.tif")) if (images / f"{path.stem[:-5]}_east.tif").is_file())
+    east = images / f"{west.stem[:-5]}_east.tif"
+    whole = east.read_bytes()
+    east.write_bytes(west.read_bytes())
+    assert cut_chips(project).figures["cut"] == 1
+    assert east.read_bytes() == whole
+
+
+def test_chips_of_a_scene_that_changed_are_cut_again_and_no_others(project: Project) -> None:
+    cut_chips(project)
+    before = stamps(project)
+    scene = project.folder / "scenes" / "east.tif"
+    with rasterio.open(scene, "r+") as file:
+        bands = file.read()
+        file.write(np.where(bands > 0, 256 - bands.astype(int), 0).astype(np.uint8))
+    catalogue_scenes(project)
+    figures = cut_chips(project).figures
+    after = stamps(project)
+    changed = {path.stem for path in after if after[path] != before[path]}
+    assert changed == {path.stem for path in after if path.stem.endswith("_east")}
+    assert 0 < figures["cut"] == len(changed) < figures["chips"]
+    catalogue, samples = Catalogue.open(project.scenes_file, project.grid), Samples.read(project)
+    windows = dict(zip(samples.table["sample_id"], samples.windows(), strict=True))
+    name = min(changed)
+    with (
+        rasterio.open(chip_paths(project, name)[0]) as image,
+        open_scene(catalogue.scene("east"), project.grid) as reader,
+    ):
+        np.testing.assert_array_equal(image.read(), reader.read(windows[name]).image)
 
 
 def test_changed_labels_and_fewer_samples_are_followed(project: Project, make_project: Maker) -> None:

@@ -57,6 +57,9 @@ def test_with_chips_it_says_what_the_labels_hold(project: Project) -> None:
     page = write_page(project).read_text(encoding="utf-8")
     assert "Sources and terms" in page
     assert any("trees.tif" in row[0] for row in rows(page) if row)
+    # The card of chips of another draw says nothing about these samples.
+    draw_samples(project, count=20)
+    assert "Sources and terms" not in write_page(project).read_text(encoding="utf-8")
 
 
 def test_samples_must_be_there(make_project: Maker) -> None:

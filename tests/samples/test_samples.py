@@ -82,6 +82,35 @@ def test_without_buffer_more_than_the_frame_holds_is_the_whole_frame(make_projec
     assert (Samples.read(project).table["weight"] == 1).all()
 
 
+def test_why_fewer_were_drawn_than_wanted_is_said(make_project: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "bocage")
+    frame = draw_samples(make_project()).figures["frame"]
+    assert "samples were drawn" not in caplog.text
+    figures = draw_samples(make_project(samples={"count": 5000, "buffer": 0})).figures
+    assert (figures["wanted"], figures["samples"]) == (5000, frame)
+    assert f"{frame} of 5000 samples were drawn: the scenes show {frame} pairs" in caplog.messages[-1]
+    assert "minimum_distance" not in caplog.messages[-1]
+    assert caplog.records[-1].levelname == "INFO"
+    sparse = draw_samples(make_project(samples={"minimum_distance": 200.0, "buffer": 0})).figures
+    assert sparse["samples"] < 40
+    assert caplog.messages[-1] == (
+        f"{sparse['samples']} of 40 samples were drawn: no further cell keeps samples.minimum_distance = 200 m"
+    )
+    assert caplog.records[-1].levelname == "WARNING"
+    with pytest.raises(SampleError, match="no sample was drawn for the train split") as caught:
+        draw_samples(make_project(samples={"minimum_distance": 5000.0}))
+    assert "samples.minimum_distance" in caught.value.mend
+
+
+def test_strata_with_fewer_cells_than_the_minimum_give_all_and_are_counted(make_project: Maker) -> None:
+    figures = draw_samples(make_project(samples={"minimum_per_stratum": 30})).figures
+    assert figures["strata_below_minimum"] == 0
+    given_ = {"count": 500, "minimum_per_stratum": 400, "buffer": 0}
+    figures = draw_samples(make_project(samples=given_)).figures
+    assert figures["strata_below_minimum"] == len(figures["per_stratum"])
+    assert figures["per_stratum"] == figures["frame_per_stratum"]
+
+
 def test_blocks_keep_ground_in_one_split(make_project: Maker) -> None:
     project = make_project(samples={"count": 100, "buffer": 0})
     draw_samples(project)

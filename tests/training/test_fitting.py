@@ -43,6 +43,7 @@ def test_a_run_leaves_a_package_a_log_and_figures(trained: tuple[Project, dict[s
     project, figures = trained
     folder = project.models_folder / "slf"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
         "log.csv",
         "model.json",
         "model.safetensors",

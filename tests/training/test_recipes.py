@@ -106,12 +106,12 @@ def test_a_network_that_hides_a_parameter_is_refused() -> None:
 
 
 def test_a_probe_is_linear_in_the_features() -> None:
-    network = TinyNetwork()
+    network = build_network("efficientnet_lite0", pretrained=False)
     trunk = network.trunk
     probe = Probe(network).eval()
-    assert not hasattr(network, "head")
+    assert not hasattr(network, "decoder")
     assert probe.trunk is trunk
-    images, valid = torch.rand(1, 4, 32, 32) * 255, torch.ones(1, 32, 32, dtype=torch.bool)
+    images, valid = torch.rand(1, 4, 64, 64) * 255, torch.ones(1, 64, 64, dtype=torch.bool)
     with torch.no_grad():
         for one in probe.fresh():
             if one.ndim == 1:

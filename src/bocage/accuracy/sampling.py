@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bocage.errors import AccuracyError
 from bocage.grid import Window
 from bocage.progress import track
+from bocage.samples.allocation import share_out
 
 BACKGROUND, TREE, NODATA = 0, 1, 255
 STRATA = ("background", "edge", "tree")
@@ -71,26 +72,17 @@ def strata_of(classes: NDArray[np.uint8], reach: int = EDGE_PIXELS) -> NDArray[n
 
 
 def allocate(sizes: Sequence[int], count: int, minimum: int) -> list[int]:
-    """Share ``count`` sample units among strata: in proportion to size, with at least ``minimum`` in each.
+    """Share ``count`` sample units among strata: ``minimum`` to each, and the rest in proportion to size.
 
     No stratum receives more units than it has pixels, and an empty one receives none (Olofsson et al. 2014, section
-    5.1: small strata need a fixed minimum, the rest follows area).
+    5.1: small strata need a fixed minimum, the rest follows area). Unlike the cells to train with, a stratum gets the
+    minimum and its share of the rest, not the larger of the two: trees are rare on a map, and are to be assessed well.
     """
-    total = sum(sizes)
-    if total == 0:
-        return [0 for _ in sizes]
-    floor = [min(size, minimum) for size in sizes]
-    left = max(count - sum(floor), 0)
-    shares = [left * size / total for size in sizes]
-    result = [min(size, low + int(share)) for size, low, share in zip(sizes, floor, shares, strict=True)]
-    by_remainder = sorted(range(len(sizes)), key=lambda index: (int(shares[index]) - shares[index], index))
-    missing = min(max(count, sum(floor)), total) - sum(result)
-    while missing > 0:
-        for index in by_remainder:
-            if missing > 0 and result[index] < sizes[index]:
-                result[index] += 1
-                missing -= 1
-    return result
+    names = {str(index): size for index, size in enumerate(sizes)}
+    floor = {name: min(size, minimum) for name, size in names.items()}
+    room = {name: size - floor[name] for name, size in names.items()}
+    rest = share_out(names, dict.fromkeys(names, 0), room, max(count - sum(floor.values()), 0))
+    return [floor[name] + rest[name] for name in names]
 
 
 def draw_points(

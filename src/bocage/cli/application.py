@@ -9,7 +9,7 @@ import typer
 
 import bocage
 from bocage.chain import run_chain, status
-from bocage.cli import accuracy, labels, mapping, models, products, samples, scenes
+from bocage.cli import accuracy, benchmark, labels, mapping, models, products, samples, scenes
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
 from bocage.progress import console
 from bocage.project import Project, create_project
@@ -26,7 +26,9 @@ app.add_typer(scenes.app, name="scenes", help="Recognise, check and catalogue de
 app.add_typer(labels.app, name="labels", help="Fuse reference layers and corrections to labels.")
 app.add_typer(samples.app, name="samples", help="Draw stratified cells and cut chips.")
 app.add_typer(models.app, name="models", help="Backbones, their licences and weights.")
+app.command("pretrain")(models.pretrain)
 app.command("train")(models.train)
+app.command("benchmark")(benchmark.benchmark)
 app.command("map")(mapping.map_)
 app.command("features")(products.features)
 app.add_typer(products.app, name="products", help="The layers as they are delivered, and the conformance checks.")

@@ -1,4 +1,4 @@
-"""``bocage samples``: draw stratified cells, cut chips, show where they lie."""
+"""``bocage samples``: draw stratified cells, cut chips, nest and rank the samples, show where they lie."""
 
 from __future__ import annotations
 
@@ -27,6 +27,39 @@ def draw(
 def cut(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
     """Cut an image and a label chip per drawn cell."""
     finish([run_stage(Project.open(project), "chips")], as_json=as_json)
+
+
+@app.command()
+def subsets(
+    budgets: Annotated[
+        str, typer.Option(help="How many training samples each subset holds, divided by commas.")
+    ] = "5,50,500,5000,10000",
+    orders: Annotated[int, typer.Option(min=1, max=1000, help="How many seeded orders.")] = 5,
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Put the training samples in orders whose every beginning is stratified: nested subsets for learning curves."""
+    from bocage.samples.nesting import write_subsets
+
+    figures = write_subsets(Project.open(project), _numbers(budgets), orders)
+    if as_json:
+        answer(figures, as_json=True)
+        return
+    rows = figures.pop("subsets")
+    answer_table(list(rows[0]), [list(row.values()) for row in rows])
+    answer(figures, as_json=False)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is no list of numbers of 1 or more, such as 5,50,500", param_hint="--budgets"
+        )
+    return numbers
 
 
 @app.command("map")

@@ -7,7 +7,7 @@ reach from one island to another, so each is read and worked alone, and the grou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,10 +173,7 @@ def read_ground(
 def layers_of(project: Project, kind: LayerKind, grid: Grid) -> list[Layer]:
     """Open the registered layers of a kind on a lattice, the newest first."""
     registered = [layer for layer in project.settings.reference.layers if layer.kind == kind]
-    # A layer is opened for the lattice of a project, so one stands in that differs in its resolution only.
-    spacing = project.settings.grid.model_copy(update={"resolution": grid.resolution})
-    stand_in = replace(project, settings=project.settings.model_copy(update={"grid": spacing}))
-    return [open_layer(layer, stand_in) for layer in sorted(registered, key=lambda layer: -(layer.year or 0))]
+    return [open_layer(layer, project, grid) for layer in sorted(registered, key=lambda layer: -(layer.year or 0))]
 
 
 def _layer_values(project: Project, kind: LayerKind, grid: Grid, window: Window) -> NDArray[np.float32] | None:

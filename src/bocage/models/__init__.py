@@ -8,39 +8,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bocage.models.backbones import BACKBONES, Backbone, fetch_weights
+from bocage.models.backbone import Backbone
+from bocage.models.backbones import BACKBONES, find_backbone
+from bocage.models.contract import InputContract
 
 if TYPE_CHECKING:
+    from bocage.models.fetching import fetch_weights
+    from bocage.models.item import ModelDescription
     from bocage.models.ndvi import NdviThreshold
-    from bocage.models.network import UNet, build_network
-    from bocage.models.package import ModelDescription, load_model, read_description, save_package
+    from bocage.models.network import Network, build_network
+    from bocage.models.package import load_model, read_description, save_package
+    from bocage.models.pyramid import Pyramid
     from bocage.models.segmenter import Segmenter, TorchSegmenter
+    from bocage.models.weights import find_weights
 
 __all__ = [
     "BACKBONES",
     "Backbone",
+    "InputContract",
     "ModelDescription",
     "NdviThreshold",
+    "Network",
+    "Pyramid",
     "Segmenter",
     "TorchSegmenter",
-    "UNet",
     "build_network",
     "fetch_weights",
+    "find_backbone",
+    "find_weights",
     "load_model",
     "read_description",
     "save_package",
 ]
 
 _HOMES = {
+    "ModelDescription": "item",
     "NdviThreshold": "ndvi",
-    "UNet": "network",
+    "Network": "network",
+    "Pyramid": "pyramid",
+    "Segmenter": "segmenter",
+    "TorchSegmenter": "segmenter",
     "build_network": "network",
-    "ModelDescription": "package",
+    "fetch_weights": "fetching",
+    "find_weights": "weights",
     "load_model": "package",
     "read_description": "package",
     "save_package": "package",
-    "Segmenter": "segmenter",
-    "TorchSegmenter": "segmenter",
 }
 
 

@@ -1,4 +1,4 @@
-"""The network: a U-Net on a timm encoder, from four bands of a byte image to one logit per pixel.
+"""The network: a backbone's trunk under one family of decoder, from four bands of a byte image to one logit per pixel.
 
 The scaling of the input is part of the network, so nobody outside it can get it wrong: a pixel is 0..255 per band and
 valid or not, and an invalid pixel enters as the middle of the range.
@@ -6,50 +6,53 @@ valid or not, and an invalid pixel enters as the middle of the range.
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from pathlib import Path
 
-import timm
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from bocage.errors import ModelError
-from bocage.models.backbones import Backbone, find_backbone, read_weights
+from bocage.models.backbone import Backbone
+from bocage.models.backbones import find_backbone
+from bocage.models.checkpoint import load_pretrained, load_trunk
+from bocage.models.contract import MULTIPLE
+from bocage.models.decoder import Decoder, FineStem, InfraredJoin
+from bocage.models.pyramid import Pyramid
 
-# Lite0 comes with 0.01, by which the running statistics of a short run stay those of ImageNet: it scores zero.
-MOMENTUM = 0.1
-MULTIPLE = 32
-_RGB = 3
-_BANDS = 4
-# The stages of timm's encoders by the names of their parameters; what lies before them is the stem.
-_STAGE = re.compile(r"(?:blocks\.|layer)(\d+)\.")
+__all__ = ["MULTIPLE", "Network", "build_network"]
+
+_STRIDES = (16, 8, 4, 2, 1)
 
 
-class UNet(nn.Module):
-    """A U-Net (Ronneberger et al. 2015) over the five stages of an encoder.
+class Network(nn.Module):
+    """A trunk, a fine stem, a decoder, and a way in for the near infrared where the trunk has none.
 
-    Each decoder stage doubles the edge, joins the encoder's stage of that size and applies two 3 x 3 convolutions; the
-    last one, at full size, has no encoder stage to join and applies one.
+    Attributes
+    ----------
+    trunk
+        The backbone's layers; everything else is fresh.
+    contract
+        What the trunk takes.
     """
 
-    def __init__(self, backbone: Backbone) -> None:
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, backbone: Backbone, trunk: Pyramid) -> None:
         super().__init__()
-        encoder: Any = timm.create_model(backbone.encoder, features_only=True, in_chans=_BANDS, pretrained=False)
-        channels: list[int] = encoder.feature_info.channels()
-        self.encoder = encoder
-        stages: list[nn.Module] = []
-        width = channels[-1]
-        for skip, own in zip(channels[-2::-1], backbone.decoder, strict=False):
-            stages.append(nn.Sequential(*_convolution(width + skip, own), *_convolution(own, own)))
-            width = own
-        self.decoder = nn.ModuleList(stages)
-        last = backbone.decoder[-1]
-        self.full = nn.Sequential(*_convolution(width, last))
-        self.head = nn.Conv2d(last, 1, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = MOMENTUM
+        self.contract = backbone.contract
+        self.trunk = trunk
+        self.stem = FineStem(half=2 not in trunk.strides)
+        sees_all = "nir" in backbone.contract.bands
+        self.infrared = None if sees_all else InfraredJoin(trunk.channels, trunk.strides)
+        own = dict(zip(trunk.strides, trunk.channels, strict=True))
+        fine = dict(zip((1, 2), self.stem.channels, strict=False))
+        skips = [own.get(stride, 0) + fine.get(stride, 0) for stride in _STRIDES]
+        self.decoder = Decoder(trunk.channels[-1], skips, backbone.decoder)
+        # Pixels are kept as -1..1, which is what the fresh parts take; these turn them into what the trunk takes.
+        mean, std = torch.tensor(self.contract.mean), torch.tensor(self.contract.std)
+        self.register_buffer("gain", (0.5 / std).reshape(1, -1, 1, 1), persistent=False)
+        self.register_buffer("offset", ((0.5 - mean) / std).reshape(1, -1, 1, 1), persistent=False)
+        self._as_is = sees_all and bool((self.gain == 1).all() and (self.offset == 0).all())
 
     def forward(self, images: Tensor, valid: Tensor) -> Tensor:
         """Return the logit of woody vegetation.
@@ -66,90 +69,69 @@ class UNet(nn.Module):
         -------
         torch.Tensor
             (n, rows, columns); meaningless where invalid.
+
+        Raises
+        ------
+        ModelError
+            If bands, size or scale are not those of the contract.
         """
-        features = self.features(images, valid)
-        result = features[-1]
-        for stage, skip in zip(self.decoder, features[-2::-1], strict=True):
-            result = stage(torch.cat([functional.interpolate(result, scale_factor=2.0), skip], dim=1))
-        logit: Tensor = self.head(self.full(functional.interpolate(result, scale_factor=2.0)))
-        return logit.squeeze(1)
+        pixels, maps = self._see(images, valid)
+        if self.infrared is not None:
+            maps = self.infrared(pixels, maps, self.trunk.strides)
+        own = dict(zip(self.trunk.strides, maps, strict=True))
+        fine = dict(zip((1, 2), self.stem(pixels), strict=False))
+        skips = [[level[stride] for level in (own, fine) if stride in level] for stride in _STRIDES]
+        logit: Tensor = self.decoder(maps[-1], skips)
+        return logit
 
     def features(self, images: Tensor, valid: Tensor) -> list[Tensor]:
-        """Return what the trunk makes of the images, from its first stage to its deepest."""
-        scaled = (images.float() / 127.5 - 1) * valid.unsqueeze(1)
-        features: list[Tensor] = self.encoder(scaled.contiguous(memory_format=torch.channels_last))
-        return features
-
-    @property
-    def trunk(self) -> nn.Module:
-        """The part that may come pretrained."""
-        encoder: nn.Module = self.encoder
-        return encoder
+        """Return what the trunk alone makes of the images, fine to coarse."""
+        return self._see(images, valid)[1]
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """Return the trunk's parameters, each once, from its stem to its deepest stage."""
-        stages: dict[int, list[nn.Parameter]] = {}
-        for name, parameter in self.encoder.named_parameters():
-            found = _STAGE.match(name)
-            stages.setdefault(1 + int(found[1]) if found else 0, []).append(parameter)
-        return [stages[depth] for depth in sorted(stages)]
+        """Return the trunk's parameters, each once, grouped from the input to the output."""
+        return self.trunk.depths()
 
     def fresh(self) -> list[nn.Parameter]:
-        """Return the parameters that are not of the trunk, each once."""
-        return [one for part in (self.decoder, self.full, self.head) for one in part.parameters()]
+        """Return every parameter that is not the trunk's, each once."""
+        return [parameter for name, parameter in self.named_parameters() if not name.startswith("trunk.")]
+
+    def _see(self, images: Tensor, valid: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the pixels as -1..1, 0 where invalid, and the trunk's maps of them."""
+        self.contract.check(images, valid)
+        pixels = (images.float() / 127.5 - 1) * valid.unsqueeze(1)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return pixels, self.trunk(pixels if self._as_is else pixels[:, self.contract.places] * self.gain + self.offset)
 
 
-def build_network(backbone: str, pretrained: bool) -> UNet:
-    """Return an untrained network on that backbone, its encoder pretrained or random.
+def build_network(
+    backbone: str, pretrained: bool, *, weights: Path | None = None, stochastic_depth: float | None = None
+) -> Network:
+    """Return an untrained network on that backbone.
 
     Random weights come from torch's global generator: seed it for a repeatable network.
+
+    Parameters
+    ----------
+    backbone
+        A name of the registry.
+    pretrained
+        Whether the trunk takes the published weights; false gives the control with the same layers and random weights.
+    weights
+        A safetensors file with the state of the trunk, such as ``bocage pretrain`` writes, taken instead.
+    stochastic_depth
+        Probability of leaving out the deepest block in training; None: what the backbone's entry says.
 
     Raises
     ------
     ModelError
-        If the backbone is unknown, or its pretrained weights are missing or do not fit.
+        If the backbone is unknown, or its weights are missing, are another file's or do not fit.
     """
     chosen = find_backbone(backbone)
-    network = UNet(chosen)
-    if pretrained:
-        network.encoder.load_state_dict(_fit(chosen, read_weights(backbone), network.encoder.state_dict()))
+    trunk = chosen.build(stochastic_depth)
+    network = Network(chosen, trunk)
+    if weights is not None:
+        load_trunk(chosen, trunk, weights)
+    elif pretrained:
+        load_pretrained(chosen, trunk)
     return network.to(memory_format=torch.channels_last)
-
-
-def _convolution(inside: int, outside: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inside, outside, 3, padding=1, bias=False)
-    return convolution, nn.BatchNorm2d(outside), nn.ReLU(inplace=True)
-
-
-def _fit(backbone: Backbone, weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return an RGB classifier's weights as those of the four-band encoder.
-
-    The names in a file from elsewhere differ from timm's, the order of the layers does not; so tensors are paired in
-    order and every shape is checked. The weights of the near infrared begin at zero: the first step sees exactly what
-    the pretrained encoder saw, and a tiled stem is known to lose accuracy.
-    """
-    with torch.device("meta"):
-        classifier = timm.create_model(backbone.encoder, pretrained=False).state_dict()
-    if set(classifier) == set(weights):
-        paired = weights
-    else:
-        if len(classifier) != len(weights):
-            raise _unfit(backbone, f"{len(weights)} tensors instead of {len(classifier)}")
-        paired = dict(zip(classifier, weights.values(), strict=True))
-    for name, tensor in classifier.items():
-        if paired[name].shape != tensor.shape:
-            raise _unfit(backbone, f"{name} is {tuple(paired[name].shape)} instead of {tuple(tensor.shape)}")
-    fitted = {}
-    for name, tensor in own.items():
-        given = paired[name]
-        if given.shape != tensor.shape:
-            given = torch.cat([given, torch.zeros_like(given[:, : _BANDS - _RGB])], dim=1)
-        fitted[name] = given
-    return fitted
-
-
-def _unfit(backbone: Backbone, what: str) -> ModelError:
-    return ModelError(
-        f"the pretrained weights of {backbone.name} are not those of timm's {backbone.encoder}: {what}",
-        f"bring the weights of {backbone.encoder} with its classifier, or set pretrained = false",
-    )

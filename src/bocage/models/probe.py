@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ARCHITECTURE = "linear probe"
-_BANDS, _EDGE = 4, 64
+from bocage.models.network import Network
+from bocage.models.pyramid import Pyramid
 
-
-class _Trunked(Protocol):
-    @property
-    def trunk(self) -> nn.Module: ...
-
-    def features(self, images: Tensor, valid: Tensor) -> list[Tensor]: ...
-
-    def depths(self) -> list[list[nn.Parameter]]: ...
+PROBE = "linear probe"
 
 
 class Probe(nn.Module):
@@ -34,46 +25,35 @@ class Probe(nn.Module):
         What ``build_network`` returns. Its trunk is taken over, and nothing else of it.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        trunk = cast("_Trunked", network).trunk
-        with torch.inference_mode():
-            was = trunk.training
-            network.eval()
-            empty = torch.zeros(1, _BANDS, _EDGE, _EDGE)
-            maps = cast("_Trunked", network).features(empty, torch.ones(1, _EDGE, _EDGE, dtype=torch.bool))
-            network.train(was)
+        trunk = network.trunk
         # Everything but the trunk goes: a package of a probe holds no decoder.
         for name, child in list(network.named_children()):
             if child is not trunk:
                 delattr(network, name)
         self.body = network
-        widths = [one.shape[1] for one in maps]
-        self.scales = nn.ModuleList(nn.BatchNorm2d(width, affine=False) for width in widths)
-        self.heads = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in widths)
+        self.scales = nn.ModuleList(nn.BatchNorm2d(width, affine=False) for width in trunk.channels)
+        self.heads = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in trunk.channels)
 
     def forward(self, images: Tensor, valid: Tensor) -> Tensor:
         """Return the logit (n, rows, columns) of images (n, 4, rows, columns), 0 to 255, and their validity."""
         size = images.shape[-2:]
         logits = [
             functional.interpolate(head(scale(one)), size=size, mode="bilinear")
-            for scale, head, one in zip(self.scales, self.heads, self._body.features(images, valid), strict=True)
+            for scale, head, one in zip(self.scales, self.heads, self.body.features(images, valid), strict=True)
         ]
         return torch.stack(logits).sum(dim=0).squeeze(1)
 
     @property
-    def trunk(self) -> nn.Module:
+    def trunk(self) -> Pyramid:
         """The part that may come pretrained."""
-        return self._body.trunk
+        return self.body.trunk
 
     def depths(self) -> list[list[nn.Parameter]]:
         """Return the trunk's parameters, each once, from its input to its output."""
-        return self._body.depths()
+        return self.body.depths()
 
     def fresh(self) -> list[nn.Parameter]:
         """Return the weights of the linear head."""
         return list(self.heads.parameters())
-
-    @property
-    def _body(self) -> _Trunked:
-        return cast("_Trunked", self.body)

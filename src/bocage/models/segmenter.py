@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bocage.errors import ModelError
-from bocage.models.network import MULTIPLE
+from bocage.models.contract import MULTIPLE
 
 if TYPE_CHECKING:
     from bocage.scenes.stretch import Method

@@ -46,7 +46,7 @@ class Header:
 
 
 def read_headers(
-    sources: Sequence[Source], project: Project, inspect: Callable[[Source, Grid], Header]
+    sources: Sequence[Source], project: Project, grid: Grid, inspect: Callable[[Source, Grid], Header]
 ) -> list[Header]:
     """Return the headers of files in their order, from memory where size and version are those remembered.
 
@@ -55,7 +55,6 @@ def read_headers(
     LayerError
         What ``inspect`` raises.
     """
-    grid = project.grid
     name = digest_json((grid.crs, grid.resolution))[:16]
     memory = project.receipts_folder / "layers" / f"{name}.json"
     known = _recall(memory) if len(sources) >= _REMEMBERED else {}

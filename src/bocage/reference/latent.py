@@ -112,11 +112,8 @@ class LatentModel:
             does.
         """
         total = self.log_odds(symbols)
-        known, heard = np.zeros(total.shape, np.bool_), np.abs(total) > _SETTLED // 2
-        for profile, one in zip(self.profiles, symbols, strict=True):
-            known |= one > 0
-            if profile.witness:
-                heard |= one > 0
+        heard = self.heard(symbols, np.abs(total))
+        known = np.logical_or.reduce([one > 0 for one in symbols])
         label = np.full(total.shape, IGNORE, np.uint8)
         label[heard & (total >= self.certain)] = 1
         label[heard & (total <= -self.certain)] = 0
@@ -124,6 +121,20 @@ class LatentModel:
         confidence[~heard] = 0
         confidence[~known] = IGNORE
         return label, confidence
+
+    def heard(self, symbols: Sequence[NDArray[np.uint8]], margin: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return where a witness speaks or the product's definition settles the class: all else stays undecided.
+
+        Parameters
+        ----------
+        margin
+            The absolute log-odds there, in thousandths of a nat.
+        """
+        found = margin > _SETTLED // 2
+        for profile, one in zip(self.profiles, symbols, strict=True):
+            if profile.witness:
+                found |= one > 0
+        return found
 
     def log_odds(self, symbols: Sequence[NDArray[np.uint8]]) -> NDArray[np.int32]:
         """Return the log-odds of "tree" in thousandths of a nat."""
@@ -234,7 +245,8 @@ def learn(
     certainty
         The posterior from which a pixel is decided, 0.5 to 1.
     least_decided
-        The share of the pixels that is decided at least, 0 to 1: the threshold is lowered as far as that takes.
+        The share of the pixels that is decided at least, 0 to 1: the threshold is lowered as far as that takes. Pixels
+        at which no witness speaks do not count, since no threshold decides them.
 
     Raises
     ------
@@ -263,8 +275,11 @@ def learn(
         pixels=int(patterns.counts.sum()),
         steps=len(found.trace),
     )
-    odds = draft.log_odds(list(patterns.symbols.T))
-    certain = min(_millinats(certainty, 1 - certainty), _margin(np.abs(odds), patterns.counts, least_decided))
+    odds = np.abs(draft.log_odds(list(patterns.symbols.T)))
+    open_to_it = draft.heard(list(patterns.symbols.T), odds)
+    certain = min(
+        _millinats(certainty, 1 - certainty), _margin(odds[open_to_it], patterns.counts[open_to_it], least_decided)
+    )
     return LatentModel(draft.tree_share, draft.prior, max(certain, 1), profiles, draft.pixels, draft.steps)
 
 

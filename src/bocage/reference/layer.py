@@ -7,7 +7,8 @@ lattice pixel does not depend on which window asked for it. Validity travels bes
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,13 @@ from bocage.project import Project
 from bocage.reference.checks import check_archives, check_footprint, check_pixels, lies_in
 from bocage.reference.claims import check_name, common_year
 from bocage.reference.codes import CodeTable, table_of
-from bocage.reference.file import LayerFile
+from bocage.reference.extents import Extents
+from bocage.reference.file import LayerFile, note_hidden
 from bocage.reference.headers import Header, inspect_raster, open_raster, read_headers
 from bocage.reference.polygons import NOTHING, burn_polygons, inspect_polygons
 from bocage.reference.sources import Source, Touches, find_sources
+from bocage.reference.unimaged import without_zeros
+from bocage.scenes.deliveries.locations import gdal_name
 from bocage.settings import LayerKind, LayerSettings
 
 _CONTINUOUS: tuple[LayerKind, ...] = ("canopy_height",)
@@ -40,6 +44,8 @@ _TOLERANCE = 1e-3
 _BLOCK = 512
 # In lattice pixels: the centre of a 2 m pixel can lie on the edge between two 5 m pixels, where rounding would choose.
 _NUDGE = 1e-3
+# Half of a pixel, but for the rounding of two means in single precision.
+_COVERED = 0.5 - 1e-3
 # In metres: the lattice pixels of the edges of labels and features that lie beyond the area.
 _BEYOND = 1000.0
 
@@ -68,11 +74,20 @@ class Layer:
     ----------
     settings
         As registered; where they give no year, with the one that the names of the files state.
+    gsd
+        The coarsest pixel among the files, in metres on the lattice.
     """
 
     settings: LayerSettings
     grid: Grid
     files: tuple[LayerFile, ...]
+    gsd: float = field(init=False)
+    _extents: Extents = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Both are asked for with every window.
+        object.__setattr__(self, "gsd", max(file.gsd for file in self.files))
+        object.__setattr__(self, "_extents", Extents([file.window for file in self.files]))
 
     @property
     def kind(self) -> LayerKind:
@@ -90,18 +105,13 @@ class Layer:
         return table_of(self.settings)
 
     @property
-    def gsd(self) -> float:
-        """The coarsest pixel among the files, in metres on the lattice."""
-        return max(file.gsd for file in self.files)
-
-    @property
     def name(self) -> str:
         """The layer in words: its kind and where its files lie."""
         return f"{self.kind} layer {', '.join(self.settings.paths)}"
 
     def files_in(self, window: Window) -> list[LayerFile]:
         """Return the files that share a pixel with the window, in a fixed order."""
-        return [file for file in self.files if file.window.intersection(window) is not None]
+        return [self.files[place] for place in self._extents.touching(window)]
 
     def require(self, window: Window) -> None:
         """Check that the layer says something about an area.
@@ -123,7 +133,8 @@ class Layer:
 
         Codes are taken from the nearest pixel; canopy height is averaged where its pixels are smaller than the
         lattice's and interpolated where they are larger. Where files overlap the first one that is valid counts.
-        In canopy height v2 a pixel of 0 throughout is unknown: it is either bare or was never imaged.
+        In canopy height v2 a 0 is unknown, since the ground is either bare or was never imaged: it enters no mean, and
+        a pixel is known where heights cover half of what is under it or more.
 
         Raises
         ------
@@ -149,7 +160,10 @@ class Layer:
         known = np.isfinite(values) & ~np.isin(values, self.table.nodata)
         self._refuse(self.table.unknown(values), file)
         if self.settings.release == "v2":
-            known &= values > 0
+            # With the zeros in it the mean is lower by the share that they cover.
+            with_zeros, (values, _) = values, self._warp(file, grid, window, zeros=False)
+            known &= np.isfinite(values) & (values > 0)
+            known[known] = with_zeros[known] >= _COVERED * values[known]
         return values, known
 
     def _read_codes(self, file: LayerFile, grid: Grid, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -177,11 +191,18 @@ class Layer:
                 "check that `kind` and `year` in bocage.toml are right for this file, or complete its table of codes",
             )
 
-    def _warp(self, file: LayerFile, grid: Grid, window: Window) -> tuple[NDArray[Any], float | None]:
+    def _warp(
+        self, file: LayerFile, grid: Grid, window: Window, *, zeros: bool = True
+    ) -> tuple[NDArray[Any], float | None]:
         """Return the values of a raster on a window, NaN or ``_ABSENT`` outside it, and the nodata that it declares."""
         continuous = self.kind in _CONTINUOUS
         try:
-            with open_raster(file.source.href) as source, self._warped(source, grid, file) as vrt:
+            with ExitStack() as stack:
+                source = stack.enter_context(open_raster(file.source.href))
+                if not zeros:
+                    absent = self._absent(source)
+                    source = stack.enter_context(without_zeros(source, gdal_name(file.source.href), absent))
+                vrt = stack.enter_context(self._warped(source, grid, file))
                 values = _read_in_blocks(vrt, window, file.window) if continuous else _read(vrt, window, file.window)
                 return values, source.nodata
         except (RasterioError, CRSError) as error:
@@ -189,13 +210,17 @@ class Layer:
         except SceneError as error:
             raise LayerError(error.problem, error.mend) from error
 
+    def _absent(self, source: rasterio.DatasetReader) -> float:
+        """Return what marks a missing height in a raster."""
+        if np.issubdtype(np.dtype(source.dtypes[0]), np.integer):
+            return _absent_height(source.nodata, self.table)
+        return math.nan if source.nodata is None else float(source.nodata)
+
     def _warped(self, source: rasterio.DatasetReader, grid: Grid, file: LayerFile) -> WarpedVRT:
         continuous = self.kind in _CONTINUOUS
         kind = np.dtype(source.dtypes[0])
-        integer = np.issubdtype(kind, np.integer)
         if continuous:
-            absent = _absent_height(source.nodata, self.table) if integer else source.nodata
-            absent = math.nan if absent is None else absent
+            absent = self._absent(source)
             resampling = Resampling.average if file.gsd < grid.resolution else Resampling.bilinear
             nudge, dtype = 0.0, "float32"
         else:
@@ -216,10 +241,11 @@ class Layer:
         )
 
 
-def open_layer(settings: LayerSettings, project: Project) -> Layer:
-    """Find the files of a layer and where they lie on the lattice.
+def open_layer(settings: LayerSettings, project: Project, grid: Grid | None = None) -> Layer:
+    """Find the files of a layer and where they lie on a lattice: that of the project, or a coarser one.
 
-    Headers of many files are remembered in the project; tiles that an index places outside ``area.bbox`` are left out.
+    Headers of many files are remembered in the project, and files that the settings do not name are noted there; tiles
+    that an index places outside ``area.bbox`` are left out.
 
     Raises
     ------
@@ -239,11 +265,13 @@ def open_layer(settings: LayerSettings, project: Project) -> Layer:
         check_footprint(source, header, grid)
         return header
 
-    headers = read_headers(sources, project, inspect)
+    lattice = grid or project.grid
+    headers = read_headers(sources, project, lattice, inspect)
     files = tuple(LayerFile(source, header.window, header.gsd) for source, header in zip(sources, headers, strict=True))
-    layer = Layer(settings.model_copy(update={"year": year}), project.grid, files)
+    layer = Layer(settings.model_copy(update={"year": year}), lattice, files)
     check_pixels(layer.files, layer.table)
     check_archives(layer.files)
+    note_hidden(sources, settings, project)
     return layer
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bocage.errors import LayerError, SceneError
 from bocage.project import Project
-from bocage.reference.paths import split_archive
 from bocage.reference.tiles import Footprint, Tile, is_index, read_index
 from bocage.scenes.deliveries.archive import ARCHIVES, is_archive, open_archive
 from bocage.scenes.deliveries.files import DeliveryFiles
+from bocage.scenes.deliveries.locations import split_member
 from bocage.scenes.deliveries.store import Store
 from bocage.settings import LayerSettings
 
@@ -42,12 +42,15 @@ class Source:
         Time of change, checksum or entity tag: with the size it says whether the file has changed.
     footprint
         Where an index says that it lies: (left, bottom, right, top) and the coordinate reference system, or None.
+    indexed
+        Whether an index names it, and not the settings.
     """
 
     href: str
     size: int
     version: str
     footprint: Footprint | None = None
+    indexed: bool = False
 
     @property
     def name(self) -> str:
@@ -81,8 +84,8 @@ def find_sources(settings: LayerSettings, project: Project, touches: Touches) ->
             raise LayerError(error.problem, error.mend) from error
         if not sources:
             raise LayerError(
-                f"no file is at {pattern!r}, which a layer of kind {settings.kind} names, in [[reference.layers]] or "
-                "[accuracy.reference]",
+                f"no file is at {pattern!r}, which a layer of kind {settings.kind} names, in [[reference.layers]], "
+                "[accuracy.reference] or [samples]",
                 "mend the path; a relative one starts at the project folder",
             )
         found.update((source.href, source) for source in sources if source.href not in found)
@@ -90,7 +93,7 @@ def find_sources(settings: LayerSettings, project: Project, touches: Touches) ->
 
 
 def _sources(pattern: str, project: Project, settings: LayerSettings, touches: Touches) -> Iterator[Source]:
-    place, member = split_archive(pattern)
+    place, member = split_member(pattern)
     if place.startswith("s3://"):
         yield from _remote(place, member, settings, touches)
         return
@@ -196,17 +199,17 @@ def _of_index(href: str, touches: Touches) -> Iterator[Source]:
     trees: dict[str, DeliveryFiles] = {}
     for tile in near:
         place = _place(tile, href)
-        archive, member = split_archive(place)
+        archive, member = split_member(place)
         folder, _, name = (archive, "", member) if member else place.rpartition("/")
         if member or place.startswith("s3://"):
             if folder not in trees:
                 trees[folder] = open_archive(folder) if member else _store(folder, folders[folder])
             state, where = trees[folder].state(name), trees[folder].href(name)
-            yield Source(where, state.size, state.version, tile.footprint)
+            yield Source(where, state.size, state.version, tile.footprint, indexed=True)
             continue
         if not Path(place).is_file():
             raise LayerError(f"{href} names {tile.path}, which is not there", "put the tile there or mend the index")
-        yield replace(_local(Path(place)), footprint=tile.footprint)
+        yield replace(_local(Path(place)), footprint=tile.footprint, indexed=True)
 
 
 def _store(folder: str, wanted: int) -> Store:

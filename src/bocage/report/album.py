@@ -55,6 +55,7 @@ def collect(project: Project) -> dict[str, Picture]:
         "mosaic": _mosaic,
         "features": _features,
         "curves": _curves,
+        "benchmark": _benchmark,
     }
     return {name: picture for name, maker in makers.items() if (picture := maker(project)) is not None}
 
@@ -285,4 +286,17 @@ def _curves(project: Project) -> Picture | None:
         learning_curves(runs),
         f"Loss and validation score of {len(runs)} training runs over the training steps",
         "The model that is kept is the one with the best score on the validation cells.",
+    )
+
+
+def _benchmark(project: Project) -> Picture | None:
+    """Return the plot of the benchmark as that left it, or None where there was none."""
+    path = project.benchmark_folder / "curve.png"
+    if not path.is_file():
+        return None
+    return Picture(
+        path.read_bytes(),
+        "Scores on the test scenes by number of annotations, for every model of the benchmark",
+        "Models that saw the same annotations, few and many. Left: their scores; right: with how many annotations each "
+        "equals the baseline.",
     )

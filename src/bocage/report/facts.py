@@ -105,6 +105,15 @@ def read_accuracy(project: Project) -> dict[str, Any] | None:
     return content
 
 
+def read_verdicts(project: Project) -> dict[str, str]:
+    """Return what the benchmark says of each model, by its name; empty where there was none."""
+    path = project.benchmark_folder / "benchmark.json"
+    if not path.is_file():
+        return {}
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {str(name): str(words) for name, words in content["verdicts"].items()}
+
+
 def intervals(accuracy: Mapping[str, Any]) -> list[Interval]:
     """Return the accuracies of the tree class and overall, in the order in which a reader asks for them."""
     estimates = accuracy["estimates"]

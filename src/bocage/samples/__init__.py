@@ -1,6 +1,7 @@
 """Samples: cells of the lattice, drawn by strata and spread over the ground, split for training, and cut to chips."""
 
 from bocage.samples.chips import cut_chips
+from bocage.samples.nesting import Subsets, write_subsets
 from bocage.samples.page import write_page
 from bocage.samples.picture import map_samples
 from bocage.samples.ranking import rank_samples
@@ -9,6 +10,7 @@ from bocage.samples.subsets import nested_subsets, training_order
 
 __all__ = [
     "Samples",
+    "Subsets",
     "chip_paths",
     "cut_chips",
     "draw_samples",
@@ -17,4 +19,5 @@ __all__ = [
     "rank_samples",
     "training_order",
     "write_page",
+    "write_subsets",
 ]

@@ -2,81 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-import rasterio
-from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
 from bocage.errors import BocageError, SampleError, StorageError
 from bocage.files import digest_json
-from bocage.grid import Window
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import bar
 from bocage.project import Project
-from bocage.rasters import write_cog
 from bocage.reference.labels import read_labels
 from bocage.samples.card import write_card
 from bocage.samples.checksums import checksums_of, take_checksums, write_checksums
+from bocage.samples.pairs import Order, Result, cut_pair, kept_pair, tile_digest
 from bocage.samples.samples import Samples, chip_paths
 from bocage.samples.split import SPLITS
 from bocage.scenes.catalogue import Catalogue
 from bocage.scenes.reader import open_scene
 from bocage.scenes.scene import Scene
 
-IGNORE = 255
-BANDS = ("red", "green", "blue", "nir")
 # Samples of one scene that a thread cuts before it opens the scene anew.
 _BATCH = 32
 _MOST_WORKERS = 16
-# What a pair was cut from: scene and window, in both files; the pixels of its labels, and the tiles that held them.
-_TAG, _CONTENT, _TILES, _COUNTS = "BOCAGE_INPUTS", "BOCAGE_LABELS", "BOCAGE_TILES", "BOCAGE_COUNTS"
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """One sample to cut.
-
-    Attributes
-    ----------
-    digest
-        Of the scene and the window: what the image depends on.
-    tiles
-        Of the inputs of the label tiles that the window touches. While they stay, so do its labels.
-    """
-
-    sample_id: str
-    window: Window
-    digest: str
-    tiles: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What became of a sample: its counts of tree, other and ignored pixels, or the reason why it was left out.
-
-    A sample without counts and without a refusal has no decided pixel: it teaches nothing, and nobody did wrong.
-    """
-
-    sample_id: str
-    counts: Mapping[str, int] | None = None
-    refusal: Refusal | None = None
-    checksums: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the pair was cut by this run."""
-        return bool(self.checksums)
 
 
 def cut_chips(project: Project, workers: int | None = None) -> Outcome:
@@ -105,7 +55,7 @@ def cut_chips(project: Project, workers: int | None = None) -> Outcome:
     # Fails early, and with the name of the command, where labels were never built.
     read_labels(project, samples.windows()[0])
     known = take_checksums(project.chips_folder)
-    results: list[_Result] = []
+    results: list[Result] = []
     threads = workers or min(_MOST_WORKERS, _cores())
     # Small enough that every thread has several: the last to end must not wait long for the others.
     size = max(1, min(_BATCH, len(samples) // (4 * threads)))
@@ -148,11 +98,11 @@ def _cores() -> int:
 
 def _batches(
     project: Project, samples: Samples, scenes: Mapping[str, Scene], size: int
-) -> Iterator[tuple[str, list[_Order]]]:
+) -> Iterator[tuple[str, list[Order]]]:
     """Yield the samples of one scene at a time, neighbours together, so that blocks of the raster are read once."""
     tiling = project.tiling
-    tile_digest = cache(lambda name: _tile_digest(project, name))
-    by_scene: dict[str, list[_Order]] = {}
+    digest_of = cache(lambda name: tile_digest(project, name))
+    by_scene: dict[str, list[Order]] = {}
     table = samples.table
     for sample_id, scene_id, window in zip(table["sample_id"], table["scene_id"], samples.windows(), strict=True):
         scene = scenes.get(scene_id)
@@ -162,94 +112,46 @@ def _batches(
                 "window": (window.column, window.row, window.width, window.height),
             }
         )
-        labels = [(tile.id, tile_digest(tile.id)) for tile in tiling.tiles(window)]
-        by_scene.setdefault(scene_id, []).append(_Order(sample_id, window, digest, digest_json(labels)))
+        labels = [(tile.id, digest_of(tile.id)) for tile in tiling.tiles(window)]
+        by_scene.setdefault(scene_id, []).append(Order(sample_id, window, digest, digest_json(labels)))
     for scene_id, orders in sorted(by_scene.items()):
         orders.sort(key=lambda order: (order.window.row, order.window.column))
         for start in range(0, len(orders), size):
             yield scene_id, orders[start : start + size]
 
 
-def _cut_batch(project: Project, scene: Scene | None, scene_id: str, orders: Sequence[_Order]) -> list[_Result]:
+def _cut_batch(project: Project, scene: Scene | None, scene_id: str, orders: Sequence[Order]) -> list[Result]:
     """Cut some samples of one scene; a scene that cannot be read refuses them, a full disk stops the stage."""
-    results = [_kept(project, order) for order in orders]
+    results = [kept_pair(project, order) for order in orders]
     left = [order for order, result in zip(orders, results, strict=True) if result is None]
     done = [result for result in results if result is not None]
     if not left:
         return done
     if scene is None:
         error = SampleError(f"scene {scene_id} is no longer catalogued", "run: bocage samples draw")
-        return done + [_Result(order.sample_id, refusal=Refusal.of(order.sample_id, error)) for order in left]
+        return done + [Result(order.sample_id, refusal=Refusal.of(order.sample_id, error)) for order in left]
     try:
         with open_scene(scene, project.grid) as reader:
             # One by one: what was cut before a block turns out damaged stays cut.
             for order in left:
-                result = _cut_one(project, order, reader.read(order.window))
+                result = cut_pair(project, order, reader.read(order.window))
                 done.append(result)
     except StorageError:
         raise
     except BocageError as error:
         finished = {result.sample_id for result in done}
         done += [
-            _Result(order.sample_id, refusal=Refusal.of(order.sample_id, error))
+            Result(order.sample_id, refusal=Refusal.of(order.sample_id, error))
             for order in left
             if order.sample_id not in finished
         ]
     return done
 
 
-def _cut_one(project: Project, order: _Order, patch: Any) -> _Result:
-    label = read_labels(project, order.window)
-    content = _content(label)
-    label[~patch.valid] = IGNORE
-    counts = _count(label)
-    if counts["tree"] + counts["other"] == 0:
-        return _Result(order.sample_id)
-    image_path, label_path = chip_paths(project, order.sample_id)
-    write_cog(
-        image_path,
-        patch.image,
-        grid=project.grid,
-        window=order.window,
-        nodata=0,
-        descriptions=BANDS,
-        tags={_TAG: order.digest},
-    )
-    # The label comes last: it is the receipt of the pair.
-    write_cog(
-        label_path,
-        label,
-        grid=project.grid,
-        window=order.window,
-        nodata=IGNORE,
-        descriptions=("label",),
-        tags={_TAG: order.digest, _CONTENT: content, _TILES: order.tiles, _COUNTS: json.dumps(counts)},
-        overviews="mode",
-    )
-    return _Result(order.sample_id, counts, checksums=checksums_of(project.chips_folder, image_path, label_path))
-
-
-def _kept(project: Project, order: _Order) -> _Result | None:
-    """Return the counts of a pair of chips that is in place and up to date, or None."""
-    image, label = (_tags(path) for path in chip_paths(project, order.sample_id))
-    if image.get(_TAG) != order.digest or label.get(_TAG) != order.digest:
-        return None
-    # Where a tile was built anew its pixels say whether the labels of this window are others.
-    if label.get(_TILES) != order.tiles and label.get(_CONTENT) != _content(read_labels(project, order.window)):
-        return None
-    counts: dict[str, int] = json.loads(label[_COUNTS])
-    return _Result(order.sample_id, counts)
-
-
-def _tile_digest(project: Project, name: str) -> str:
-    """Return the digest of the inputs of a label tile, or "" where there is none."""
-    return _tags(project.labels_folder / f"{name}.tif").get(_TAG, "")
-
-
 def _labels_digest(project: Project, samples: Samples) -> str:
     tiling = project.tiling
     names = {tile.id for window in samples.windows() for tile in tiling.tiles(window)}
-    return digest_json([(name, _tile_digest(project, name)) for name in sorted(names)])
+    return digest_json([(name, tile_digest(project, name)) for name in sorted(names)])
 
 
 def _write_checksums(project: Project, names: Iterable[str], known: Mapping[str, str]) -> str:
@@ -260,28 +162,6 @@ def _write_checksums(project: Project, names: Iterable[str], known: Mapping[str,
         name = path.relative_to(folder).as_posix()
         checksums |= {name: known[name]} if name in known else checksums_of(folder, path)
     return write_checksums(folder, checksums)
-
-
-def _content(label: NDArray[np.uint8]) -> str:
-    """Return the digest of the labels of a window, before the invalid pixels of the image go out of them."""
-    return hashlib.sha256(np.ascontiguousarray(label)).hexdigest()
-
-
-def _tags(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    try:
-        with rasterio.open(path) as file:
-            tags: dict[str, str] = file.tags()
-            return tags
-    except RasterioError:
-        # A damaged chip counts as not in place: it is cut again.
-        return {}
-
-
-def _count(label: NDArray[np.uint8]) -> dict[str, int]:
-    number = np.bincount(label.ravel(), minlength=256)
-    return {"tree": int(number[1]), "other": int(number[0]), "ignored": int(number[IGNORE])}
 
 
 def _remove_others(project: Project, names: set[str]) -> None:

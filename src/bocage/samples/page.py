@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bocage.files import write_text
+from bocage.files import digest_file, write_text
 from bocage.project import Project
 from bocage.samples.card import CARD
 from bocage.samples.picture import map_samples
@@ -93,12 +93,12 @@ def _per_split(split: Sequence[str] | pd.Series) -> dict[str, int]:
 
 
 def _card(project: Project) -> dict[str, Any] | None:
-    """Return the card of the chips, or None where none were cut yet."""
+    """Return the card of the chips, or None where none were cut yet of these samples."""
     path = project.chips_folder / CARD
     if not path.is_file():
         return None
     card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return card
+    return card if card["digests"]["samples"] == digest_file(project.samples_file) else None
 
 
 def _percent(share: float | None) -> str:

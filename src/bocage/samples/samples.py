@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,11 @@ from bocage.samples.frame import Frame, build_frame, cell_tiling
 from bocage.samples.spacing import gaps
 from bocage.samples.split import SPLITS, Split, split_scenes
 from bocage.samples.strata import OUTSIDE, Strata, stratify
+from bocage.samples.zones import stratum_layers
 from bocage.scenes.catalogue import Catalogue
 from bocage.settings import SamplesSettings
 
+_log = logging.getLogger("bocage")
 COLUMNS = (
     "sample_id",
     "cell_id",
@@ -114,35 +117,64 @@ def chip_paths(project: Project, sample_id: str) -> tuple[Path, Path]:
 def draw_samples(project: Project, count: int | None = None) -> Outcome:
     """Draw stratified, spatially balanced samples and split them: ``samples.parquet``, the "samples" stage.
 
-    The same settings, scenes and layers give the same samples, whatever the machine and the order of the catalogue.
+    The same settings, scenes and layers give the same samples, whatever the machine and the order of the catalogue. No
+    stratum is empty: a stratum is what has a cell. One with fewer cells than the minimum gives all of them, and the
+    figures count such strata.
 
     Parameters
     ----------
     count
-        How many to draw, in place of ``samples.count``; the frame may hold fewer.
+        How many to draw, in place of ``samples.count``. Where the frame holds fewer, or a distance leaves no room for
+        more, fewer are drawn and a warning says why.
 
     Raises
     ------
     ProjectError
         If no scenes are catalogued, or the allocation needs labels and there are none.
+    LayerError
+        If a layer of zones or towns cannot be used.
     SampleError
-        If the frame is empty, a layer cannot be used, there are more strata than samples, a split cannot be filled, or
-        a named scene does not exist.
+        If the frame is empty, such a layer says nothing about it, there are more strata than samples, a split cannot be
+        filled, or a named scene does not exist.
     """
     given = project.settings.samples
     scenes = Catalogue.open(project.scenes_file, project.grid).scenes
     cells = cell_tiling(project.grid, given.cell_size)
     frame = build_frame(scenes, cells, minimum_valid=given.minimum_valid, bounds=project.bounds)
-    strata = stratify(frame, zones=_one_path(project, given.zones), urban=_one_path(project, given.urban))
+    strata = stratify(
+        frame,
+        zones=stratum_layers(project, "environmental_zones", given.zones, given.cell_size),
+        urban=stratum_layers(project, "urban", given.urban, given.cell_size),
+    )
     rng = np.random.default_rng(given.seed)
     deviations = None
     if given.allocation == "neyman":
         table = _one_path(project, given.deviations)
         deviations = pilot_deviations(project, frame, strata, rng) if table is None else read_deviations(table)
-    drawn = draw_frame(frame, strata, given, count or given.count, rng, deviations)
+    wanted = count or given.count
+    drawn = draw_frame(frame, strata, given, wanted, rng, deviations)
     samples = Samples(table_of(frame, strata, drawn))
     samples.write(project.samples_file)
-    return Outcome((project.samples_file,), figures_of(frame, strata, drawn, given))
+    if len(samples) < wanted:
+        # To take all that there is may be what was meant.
+        level = logging.INFO if len(samples) == len(frame) else logging.WARNING
+        _log.log(level, "%s", _shortfall(frame, given, len(samples), wanted))
+    return Outcome((project.samples_file,), {"wanted": wanted, **figures_of(frame, strata, drawn, given)})
+
+
+def _shortfall(frame: Frame, given: SamplesSettings, found: int, wanted: int) -> str:
+    """Return why fewer samples were drawn than were wanted."""
+    reasons = []
+    if len(frame) < wanted:
+        reasons.append(f"the scenes show {len(frame)} pairs of cell and scene in all")
+    if found < len(frame):
+        if given.minimum_distance:
+            reasons.append(f"no further cell keeps samples.minimum_distance = {given.minimum_distance:g} m")
+        if given.buffer != 0 or given.split == "scenes":
+            reasons.append("ground beside the test, or of another split, is left out")
+    return (
+        f"{found} of {wanted} samples were drawn: {'; '.join(reasons) or 'the rest of the ground is of another split'}"
+    )
 
 
 def draw_frame(
@@ -169,8 +201,9 @@ def draw_frame(
     for split, number in zip(SPLITS, numbers, strict=True):
         if not number:
             raise SampleError(
-                f"no sample was drawn for the {split} split ({len(drawn.pairs)} samples in all)",
-                "raise samples.count, set a smaller samples.buffer or samples.block_size, or name other scenes",
+                f"no sample was drawn for the {split} split ({len(drawn.pairs)} in all)",
+                "raise samples.count, set a smaller samples.minimum_distance, samples.buffer or samples.block_size, or "
+                "name other scenes",
             )
     return drawn
 
@@ -212,6 +245,9 @@ def figures_of(frame: Frame, strata: Strata, drawn: Drawn, given: SamplesSetting
             split: _per_stratum(strata, pairs[drawn.split == code]) for code, split in enumerate(SPLITS)
         },
         "frame_per_stratum": strata.sizes,
+        "strata_below_minimum": sum(
+            number < given.minimum_per_stratum for number in _per_stratum(strata, pairs).values()
+        ),
         "nearest_to_test": round(
             float(gaps(frame.places[pairs[~tests]], frame.places[pairs[tests]]).min(initial=np.inf)) * size, 3
         ),
@@ -245,6 +281,6 @@ def _one_path(project: Project, pattern: str | None) -> Path | None:
     if len(paths) != 1:
         raise SampleError(
             f"{pattern!r} names {len(paths)} files, one is needed",
-            "mend samples.zones, samples.urban or samples.deviations in bocage.toml",
+            "mend samples.deviations in bocage.toml",
         )
     return paths[0]

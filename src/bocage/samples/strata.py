@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bocage.reference.layer import Layer
 from bocage.samples.frame import Frame
-from bocage.samples.zones import read_codes
+from bocage.samples.zones import urban_share, zones_of_cells
 
 EVERYWHERE = "all"
 OUTSIDE = "outside"
@@ -58,28 +58,35 @@ class Strata:
         return Strata(names, self.zones, stratum, self.zone[pairs], self.urban[pairs])
 
 
-def stratify(frame: Frame, *, zones: Path | None = None, urban: Path | None = None) -> Strata:
+def stratify(frame: Frame, *, zones: Sequence[Layer] = (), urban: Sequence[Layer] = ()) -> Strata:
     """Return the stratum of each pair.
 
-    A layer is a raster of codes, or polygons with a column "code". A cell has the zone of most of its ground ("all"
-    without a layer, "outside" beyond it) and is urban if codes other than 0 cover half of it or more.
+    A cell has the zone of most of its ground ("all" without a layer, "outside" beyond the layers) and is urban if
+    built-up ground covers half of it or more.
+
+    Parameters
+    ----------
+    zones, urban
+        Layers of the kinds ``environmental_zones`` and ``urban``, opened by
+        :func:`bocage.samples.zones.stratum_layers`.
 
     Raises
     ------
+    LayerError
+        If a layer cannot be read or holds codes that its table lacks.
     SampleError
-        If a layer cannot be used: see :func:`bocage.samples.zones.read_codes`.
+        If the layers of a kind say nothing about any cell.
     """
-    grid, size = frame.cells.grid, frame.cells.size
     places = frame.places[frame.distinct()]
     zone_names: tuple[str, ...] = (EVERYWHERE,)
     zone = np.zeros(len(places), np.int64)
     town = np.zeros(len(places), np.bool_)
-    if zones is not None:
-        codes = read_codes(zones, grid, size, places)
-        # Index -1, where the layer says nothing, is the last name.
-        zone_names, zone = _occupied(codes.most % (len(codes.names) + 1), (*codes.names, OUTSIDE))
-    if urban is not None:
-        town = read_codes(urban, grid, size, places).occupied >= URBAN_SHARE
+    if zones:
+        found = zones_of_cells(zones, places)
+        # Index -1, where the layers say nothing, is the last name.
+        zone_names, zone = _occupied(found.most % (len(found.names) + 1), (*found.names, OUTSIDE))
+    if urban:
+        town = urban_share(urban, places) >= URBAN_SHARE
     sensor_names, sensor = _index(frame.sensors)
     zone_of_pair, town_of_pair = zone[frame.ground], town[frame.ground]
     combined = (zone_of_pair * len(sensor_names) + sensor[frame.scene]) * 2 + town_of_pair

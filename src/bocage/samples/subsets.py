@@ -10,7 +10,7 @@ Olsen (2004): every beginning is spread over the ground.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ from bocage.samples.samples import Samples
 
 _BITS = 32
 
+Seed = int | Sequence[int]
 
-def nested_subsets(samples: Samples, budgets: Iterable[int], seed: int) -> dict[int, list[str]]:
+
+def nested_subsets(samples: Samples, budgets: Iterable[int], seed: Seed) -> dict[int, list[str]]:
     """Return the names of the training samples of each subset.
 
     Parameters
@@ -55,7 +57,7 @@ def nested_subsets(samples: Samples, budgets: Iterable[int], seed: int) -> dict[
     return {budget: order[:budget] for budget in asked}
 
 
-def training_order(samples: Samples, seed: int) -> list[str]:
+def training_order(samples: Samples, seed: Seed) -> list[str]:
     """Return the names of all training samples in an order of which every beginning is stratified.
 
     Raises
@@ -66,14 +68,26 @@ def training_order(samples: Samples, seed: int) -> list[str]:
     table = samples.of("train").table.sort_values("sample_id", ignore_index=True)
     if table.empty:
         raise SampleError("none of the samples is for training", "run: bocage samples draw")
+    order = stratified_order(table[["column", "row"]].to_numpy(np.int64), table["stratum"].astype(str).tolist(), seed)
+    return [str(name) for name in table["sample_id"].to_numpy()[order]]
+
+
+def stratified_order(places: NDArray[np.int64], strata: Sequence[str], seed: Seed) -> list[int]:
+    """Return the indices of places in an order of which every beginning is stratified and spread over the ground.
+
+    Parameters
+    ----------
+    places
+        (n, 2) columns and rows.
+    strata
+        The stratum of each place.
+    """
     rng = np.random.default_rng(seed)
-    places = table[["column", "row"]].to_numpy(np.int64)
-    names = table["sample_id"].astype(str).to_numpy()
-    stratum = table["stratum"].astype(str).to_numpy()
-    queues: list[list[str]] = []
-    for name in sorted(set(stratum.tolist())):
+    stratum = np.array(strata, np.str_)
+    queues: list[list[int]] = []
+    for name in sorted(set(strata)):
         members = np.flatnonzero(stratum == name)
-        queues.append([str(one) for one in names[members[spread_order(places[members], rng)]]])
+        queues.append(members[spread_order(places[members], rng)].tolist())
     turns = _turns([len(queue) for queue in queues], rng)
     waiting = [iter(queue) for queue in queues]
     return [next(waiting[turn]) for turn in turns]

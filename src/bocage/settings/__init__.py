@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -126,8 +127,8 @@ class LayerSettings(Section):
     ``tree`` and ``ignore`` is ignored. ``environmental_zones`` takes ``other`` as the list of zones of one's own.
 
     ``release`` is that of canopy height, "v1" by default; in "v2" a height of 0 is unknown, since it also marks what
-    was never imaged. Of polygons ``column`` names the column of codes, and ``background`` is the code of the ground
-    between them within their extent; without it that ground is unknown.
+    was never imaged, and enters no mean. Of polygons ``column`` names the column of codes, and ``background`` is the
+    code of the ground between them within their extent; without it that ground is unknown.
 
     ``licence`` and ``attribution`` go into the card of the dataset.
     """
@@ -179,8 +180,9 @@ class ReferenceSettings(Section):
     between. The second method needs no such assumption.
 
     ``anchor`` is how much the rules count beside the agreement of the layers while the second method learns; 0 leaves
-    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where fewer pixels than
-    ``least_decided`` would be decided. The rules use none of the three.
+    agreement alone. ``certainty`` is the probability from which it decides; it is lowered where a smaller share than
+    ``least_decided`` would be decided of the pixels at which a layer speaks that knows trees and open ground. The rules
+    use none of the three.
     """
 
     layers: tuple[LayerSettings, ...] = ()
@@ -208,10 +210,19 @@ class ReferenceSettings(Section):
 class SamplesSettings(Section):
     """How many cells are drawn, how large, and how they are split.
 
-    ``allocation`` shares the count among strata by their size, by size and ``deviations`` (a CSV with the columns
-    stratum and deviation; without it the tree shares of the label tiles) or by size to the ``power``.
+    ``minimum_per_stratum`` holds as far as a stratum has cells; where ``count`` is too small for it, each stratum gets
+    1 and the rest is shared. Fewer samples than strata are refused. ``allocation`` shares the count by their size, by
+    size and ``deviations`` (a CSV with the columns stratum and deviation; without it the tree shares of the label
+    tiles) or by size to the ``power``.
+
     ``minimum_distance`` and ``buffer`` are metres from edge to edge: between any two drawn cells, and between the
-    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes".
+    test and the rest. Without a ``buffer`` it is one cell, and 0 where ``split`` is "scenes". Where they leave no room
+    for ``count`` cells fewer are drawn, with a warning; a stratum or split that they would leave empty is refused.
+
+    Strata are zone x sensor x urban or rural. ``zones`` and ``urban`` name a layer in any form that
+    ``[[reference.layers]]`` takes, read with the codes of the kinds ``environmental_zones`` and ``urban``. Without them
+    the registered layers of these kinds serve, the newest first; where there is none either, all ground is one zone,
+    and rural. Zones of one's own are registered, with ``other = [codes]``.
     """
 
     count: Count = 10_000
@@ -264,6 +275,39 @@ class TrainingSettings(Section):
         return self
 
 
+class PretrainingSettings(Section):
+    """Pretraining of a backbone on scenes without labels.
+
+    ``patch`` is the edge in pixels of the squares that are hidden, ``hidden`` their share of a crop, ``apart``
+    the share of crops in which each band has holes of its own. ``crop`` is a multiple of both the patch and 32.
+    ``keep_test_unseen`` leaves out the scenes and the ground of test and validation.
+    """
+
+    steps: Count = 2000
+    batch_size: Count = 16
+    crop: Annotated[int, Field(ge=64, multiple_of=32)] = 128
+    patch: Annotated[int, Field(ge=4)] = 8
+    hidden: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    apart: Share = 0.5
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    validate_every: Count = 200
+    keep_test_unseen: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _patches_fit(self) -> Self:
+        patches = (self.crop // self.patch) ** 2
+        if self.crop % self.patch:
+            raise ValueError(f"crop {self.crop} is not a multiple of patch {self.patch}; set one that is")
+        if not 0 < round(self.hidden * patches) < patches:
+            raise ValueError(
+                f"hidden {self.hidden} of the {patches} patches of a crop hides none or all of them; set another "
+                "share, or a smaller patch"
+            )
+        return self
+
+
 class MappingSettings(Section):
     """How the probability mosaic is made."""
 
@@ -313,6 +357,8 @@ class Settings(Section):
     reference: ReferenceSettings = ReferenceSettings()
     samples: SamplesSettings = SamplesSettings()
     training: TrainingSettings = TrainingSettings()
+    pretraining: PretrainingSettings = PretrainingSettings()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
     mapping: MappingSettings = MappingSettings()
     features: FeaturesSettings = FeaturesSettings()
     products: ProductsSettings = ProductsSettings()

@@ -1,7 +1,7 @@
 """Training: chips become a model package that knows its score on ground that training never saw.
 
-``train_models`` is the stage, ``train_run`` one run of it on any chips. The submodules import torch and lightning; they
-are imported when it is called.
+``train_models`` is the stage, ``train_run`` one run of it on any chips; ``pretrain`` makes a backbone from scenes
+without labels. The submodules import torch and lightning; they are imported when a name is first used.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bocage.training.fitting import train_models, train_run
+    from bocage.training.pretraining import pretrain
 
-__all__ = ["train_models", "train_run"]
+__all__ = ["pretrain", "train_models", "train_run"]
+
+_HOMES = {"pretrain": "pretraining", "train_models": "fitting", "train_run": "fitting"}
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bocage.training import fitting
+    import importlib
 
-    return getattr(fitting, name)
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from bocage.models.segmenter import Segmenter
 from bocage.progress import track
+from bocage.training.boundary import BoundaryAgreement
 from bocage.training.chips import ChipStore
 from bocage.training.scores import Agreement
 
@@ -29,7 +31,8 @@ def evaluate(segmenter: Segmenter, store: ChipStore, description: str | None = N
         image, label = store.read(index)
         scene = store.chips[index].scene_id
         predicted = predict_chip(segmenter, image) >= THRESHOLD
-        result[scene] = result.get(scene, Agreement()) + Agreement.of(predicted, label)
+        agreement = replace(Agreement.of(predicted, label), boundary=BoundaryAgreement.of(predicted, label))
+        result[scene] = result.get(scene, Agreement()) + agreement
     return dict(sorted(result.items()))
 
 
@@ -47,6 +50,6 @@ def total(agreements: Mapping[str, Agreement]) -> Agreement:
 
 
 def figures(agreements: Mapping[str, Agreement]) -> dict[str, Any]:
-    """Return the scores over all pixels and, under "scenes", those of each scene."""
-    scenes = {scene: agreement.scores() for scene, agreement in agreements.items()}
+    """Return the scores over all pixels and, under "scenes", those of each scene with its counts."""
+    scenes = {scene: {**agreement.scores(), "counts": agreement.counts()} for scene, agreement in agreements.items()}
     return {**total(agreements).scores(), "scenes": scenes}

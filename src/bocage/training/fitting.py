@@ -13,15 +13,16 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
-from torch import nn
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
+from bocage.models.forest import FORESTS
+from bocage.models.homemade import resolve_backbone
+from bocage.models.item import UNET, ModelDescription
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import build_network
-from bocage.models.package import ARCHITECTURE, ModelDescription, load_model, save_package
-from bocage.models.probe import ARCHITECTURE as PROBE
-from bocage.models.probe import Probe
+from bocage.models.package import load_model, save_package
+from bocage.models.probe import PROBE, Probe
 from bocage.models.segmenter import TorchSegmenter
 from bocage.outcome import Outcome
 from bocage.project import Project
@@ -31,6 +32,7 @@ from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
 from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
+from bocage.training.forest_fitting import fit_forest, forest_inputs
 from bocage.training.journal import KEPT, WORKING
 from bocage.training.precision import choose_precision
 from bocage.training.session import learn
@@ -39,7 +41,7 @@ from bocage.training.weighting import Weighting
 RECEIPT = "training.json"
 _RIVAL = "ndvi.json"
 # Raised when the training itself changes, so that packages of an older version are made again.
-_RECIPE = 2
+RECIPE = 2
 _log = logging.getLogger("bocage")
 
 
@@ -140,25 +142,32 @@ def train_run(
         As :func:`train_models`.
     """
     weighting = Weighting.of(project, run, stores["train"].chips)
+    trunk = None
+    if run.backbone not in FORESTS:
+        trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
     given = {
-        "recipe": _RECIPE,
+        "recipe": RECIPE,
         "chips": chips_digest,
         "weights": weighting and weighting.digest,
         "run": run.model_dump(mode="json"),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
+        "pretrained_from": trunk.source if trunk else forest_inputs(),
     }
     digest = digest_json(given)
     kept = _finished(folder, digest)
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
+    if trunk is None:
+        result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
+        write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
+        return result
     crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
-        network: nn.Module = build_network(run.backbone, run.pretrained)
-        if run.recipe == "probe":
-            network = Probe(network)
+        built = build_network(trunk.backbone, run.pretrained, weights=trunk.weights)
+        network = Probe(built) if run.recipe == "probe" else built
         precision = choose_precision(run, network)
         progress = learn(network, run, crops, stores["validation"] if run.select == "best" else None, folder, digest)
     network.load_state_dict(load_file(folder / WORKING / KEPT))
@@ -174,14 +183,15 @@ def train_run(
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
     description = ModelDescription(
         name=run.name,
-        backbone=run.backbone,
+        backbone=trunk.backbone,
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
         chip=run.crop,
-        architecture=PROBE if run.recipe == "probe" else ARCHITECTURE,
+        architecture=PROBE if run.recipe == "probe" else UNET,
         pretrained=run.pretrained,
+        pretrained_source=trunk.source,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,

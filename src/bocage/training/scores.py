@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bocage.training.boundary import BoundaryAgreement
 from bocage.training.loss import IGNORE
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Numbers of decided pixels: trees found, trees missed, others called tree, others left alone."""
+    """Numbers of decided pixels: trees found, trees missed, others called tree, others left alone; and the outlines.
+
+    The outlines are not those of ``of``: they belong to whole chips, and parts of one do not add up to them.
+    """
 
     found: int = 0
     missed: int = 0
     false: int = 0
     right: int = 0
+    boundary: BoundaryAgreement = field(default_factory=BoundaryAgreement)
 
     @classmethod
     def of(cls, predicted: NDArray[np.bool_], label: NDArray[np.uint8]) -> Self:
@@ -30,7 +36,11 @@ class Agreement:
 
     def __add__(self, other: Agreement) -> Agreement:
         return Agreement(
-            self.found + other.found, self.missed + other.missed, self.false + other.false, self.right + other.right
+            self.found + other.found,
+            self.missed + other.missed,
+            self.false + other.false,
+            self.right + other.right,
+            self.boundary + other.boundary,
         )
 
     @property
@@ -39,16 +49,33 @@ class Agreement:
         return _share(self.found, self.found + self.missed + self.false)
 
     def scores(self) -> dict[str, float | int | None]:
-        """Return IoU, F1, precision, recall (0..1, or None where undefined), the tree share and the pixels."""
+        """Return accuracy, IoU, F1, precision, recall, boundary F1, the tree share and the pixels.
+
+        Shares are 0..1, or None where undefined: boundary F1 is where no outline was compared.
+        """
         total = self.found + self.missed + self.false + self.right
         return {
+            "accuracy": _share(self.found + self.right, total),
             "iou": self.iou,
             "f1": _share(2 * self.found, 2 * self.found + self.missed + self.false),
             "precision": _share(self.found, self.found + self.false),
             "recall": _share(self.found, self.found + self.missed),
+            "boundary_f1": None if self.boundary.f1 is None else round(self.boundary.f1, 6),
             "tree_share": _share(self.found + self.missed, total),
             "pixels": total,
         }
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of pixels from which the scores follow, so that scenes can be summed anew."""
+        pixels = {"found": self.found, "missed": self.missed, "false": self.false, "right": self.right}
+        outlines = {f"boundary_{name}": value for name, value in asdict(self.boundary).items()}
+        return pixels | outlines
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int]) -> Self:
+        """Return the agreement that :meth:`counts` describes."""
+        outlines = BoundaryAgreement(*(counts[f"boundary_{one.name}"] for one in fields(BoundaryAgreement)))
+        return cls(counts["found"], counts["missed"], counts["false"], counts["right"], outlines)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -19,7 +19,10 @@ _MEMBER = re.compile(r"(.*?\.(zip|tar|tar\.gz|tgz))!/(.*)", re.IGNORECASE | re.D
 
 
 def split_member(href: str) -> tuple[str, str]:
-    """Return the archive in which a file lies and its name there; the name is empty for a file in no archive."""
+    """Return the archive in which a file lies and its name there; the name is empty for a file in no archive.
+
+    Either may be a pattern; only a file that is there under the whole name is in no archive.
+    """
     found = _MEMBER.fullmatch(href)
     if found is None or (not href.startswith("s3://") and Path(href).is_file()):
         return href, ""

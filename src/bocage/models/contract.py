@@ -1,0 +1,127 @@
+"""What a backbone expects to be fed: bands, scale, size, ground sampling distance. A mismatch is an error.
+
+A wrong scale does not crash: it trains, and loses a third of the score. So what can be checked is checked at the door
+of the network, and the scaling itself is part of the network, where nobody outside can get it wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bocage.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BANDS = ("red", "green", "blue", "nir")
+"""The bands of every image that a network takes, in order."""
+MULTIPLE = 32
+"""Edges of images are multiples of this: the deepest level of every pyramid has this stride."""
+_WHITE = 255
+# Augmentation may overshoot the range of a byte; 16-bit counts and reflectances in ten thousandths overshoot more.
+_LOWEST, _HIGHEST = -_WHITE, 2 * _WHITE
+
+
+@dataclass(frozen=True, slots=True)
+class InputContract:
+    """The input of a backbone's trunk.
+
+    Attributes
+    ----------
+    bands
+        Common names, in the trunk's order: a subset of ``BANDS``.
+    mean, std
+        Per band, of values 0..1: the trunk is given ``(byte / 255 - mean) / std``.
+    smallest, largest
+        Edges in pixels that it can take; ``largest`` None: no limit.
+    resolution
+        Finest and coarsest metres per pixel of its pretraining, or None where it saw photographs.
+    wavelengths
+        Centres of the bands in micrometres, for trunks that are told them.
+    """
+
+    bands: tuple[str, ...] = ("red", "green", "blue")
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    multiple: int = MULTIPLE
+    smallest: int = MULTIPLE
+    largest: int | None = None
+    resolution: tuple[float, float] | None = None
+    wavelengths: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := [band for band in self.bands if band not in BANDS]:
+            raise ModelError(f"no image of Bocage has the bands {', '.join(unknown)}", f"use {', '.join(BANDS)}")
+        if not len(self.bands) == len(self.mean) == len(self.std):
+            raise ModelError("a contract needs one mean and one standard deviation per band", "give as many as bands")
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Indices of the trunk's bands among ``BANDS``."""
+        return tuple(BANDS.index(band) for band in self.bands)
+
+    def check_bands(self, bands: Sequence[str]) -> None:
+        """Refuse images whose bands are others, or in another order, than ``BANDS``.
+
+        Raises
+        ------
+        ModelError
+            If they are.
+        """
+        if tuple(bands) != BANDS:
+            raise ModelError(
+                f"images of {', '.join(bands)} do not suit a network, which takes {', '.join(BANDS)}",
+                "give the bands by these names, in this order",
+            )
+
+    def check_shape(self, images: Sequence[int], valid: Sequence[int]) -> None:
+        """Refuse shapes other than (n, 4, rows, columns) and (n, rows, columns) with edges that the trunk can take.
+
+        Raises
+        ------
+        ModelError
+            If the number of bands or an edge is wrong.
+        """
+        if len(images) != 4 or images[1] != len(BANDS):
+            raise ModelError(
+                f"images {tuple(images)} are not of {len(BANDS)} bands",
+                f"give (n, {len(BANDS)}, rows, columns) of {', '.join(BANDS)}",
+            )
+        if tuple(valid) != (images[0], *images[2:]):
+            raise ModelError(
+                f"validity {tuple(valid)} does not go with images {tuple(images)}", "give (n, rows, columns)"
+            )
+        for edge in images[2:]:
+            if edge % self.multiple or edge < self.smallest or edge > (self.largest or edge):
+                limit = "" if self.largest is None else f" to {self.largest}"
+                raise ModelError(
+                    f"an edge of {edge} pixels does not suit this network",
+                    f"use multiples of {self.multiple} from {self.smallest}{limit}",
+                )
+
+    def check(self, images: Tensor, valid: Tensor) -> None:
+        """Refuse a batch of the wrong shape or scale; whole numbers of 8 bits are right by construction.
+
+        Raises
+        ------
+        ModelError
+            If bands, size or scale are wrong, or a value is not a number.
+        """
+        self.check_shape(images.shape, valid.shape)
+        if images.dtype.itemsize == 1 or not images.numel():
+            return
+        low, high = float(images.amin()), float(images.amax())
+        if not (low >= _LOWEST and high <= _HIGHEST):
+            raise ModelError(
+                f"images from {low:g} to {high:g} are not bytes",
+                "give the values 0..255 that the scene reader returns; NaN and counts of 16 bits are not among them",
+            )
+        if 0 < high <= 1 and not images.is_floating_point():
+            return
+        if 0 < high <= 1 and bool((images != images.round()).any()):
+            raise ModelError(
+                f"images from {low:g} to {high:g} were divided already; the network scales them itself",
+                "give the values 0..255 that the scene reader returns",
+            )

@@ -1,0 +1,212 @@
+"""Backbones that a project pretrained itself: a folder each with the trunk's weights and a note of what they saw.
+
+The note is written last and holds the digest of the weights, so what a kill tore apart is recognised, and so is a file
+that was altered.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bocage.errors import ModelError
+from bocage.files import digest_file, finished, write_bytes, write_json
+from bocage.models.backbones import BACKBONES, find_backbone
+from bocage.project import Project
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WEIGHTS, NOTE = "backbone.safetensors", "backbone.json"
+_FORMAT = 1
+_log = logging.getLogger("bocage")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# Names that a run's backbone may have besides those of networks.
+_RESERVED = frozenset({"forest", "forest_per_image"})
+
+
+@dataclass(frozen=True, slots=True)
+class HomemadeBackbone:
+    """What the note of a backbone says.
+
+    Attributes
+    ----------
+    name
+        What runs call it; the name of its folder.
+    backbone
+        The backbone of Bocage that its trunk is.
+    start
+        What the trunk began with: "random", or the name and SHA-256 of the weights.
+    licence
+        Licence of the weights that it began with, as far as it binds; that of the scenes adds to it.
+    bands, resolution, stretch
+        What its crops were: common names of the bands, metres per pixel, how numbers became bytes.
+    scenes
+        SHA-256 of everything that decides the pixels of a scene, by the id of the scene.
+    left_out
+        Ids of the scenes that were kept apart for test and validation.
+    figures
+        Steps, seconds, losses.
+    settings
+        The settings of the pretraining.
+    inputs
+        SHA-256 of all that the weights follow from.
+    digest
+        SHA-256 of the weights.
+    created
+        Time of its end, ISO 8601 in UTC.
+    """
+
+    name: str
+    backbone: str
+    start: str
+    licence: str
+    bands: tuple[str, ...]
+    resolution: float
+    stretch: str
+    scenes: Mapping[str, str]
+    left_out: tuple[str, ...]
+    figures: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    inputs: str
+    created: str
+    digest: str = ""
+    format: int = field(default=_FORMAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """What the backbone of a run stands for.
+
+    Attributes
+    ----------
+    backbone
+        A backbone of Bocage, or the name of a forest.
+    weights
+        The weights of a home-made one; None for the published or random ones.
+    source
+        Name and SHA-256 of home-made weights, which the package keeps; else empty.
+    """
+
+    backbone: str
+    weights: Path | None = None
+    source: str = ""
+
+
+def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
+    """Return what a run's backbone of that name stands for; without ``pretrained`` its weights are not looked for.
+
+    Warns where a home-made one has seen other pixels than those of the project.
+
+    Raises
+    ------
+    ModelError
+        If there is no backbone of that name, or a home-made one is damaged or altered.
+    """
+    if name in BACKBONES or name in _RESERVED:
+        return Trunk(name)
+    note, weights = find_homemade(project, name)
+    if not pretrained:
+        return Trunk(note.backbone)
+    here = (project.grid.resolution, project.settings.scenes.stretch)
+    if (note.resolution, note.stretch) != here:
+        _log.warning(
+            "backbone %s was pretrained at %g m with stretch %s; this project has %g m and %s",
+            *(name, note.resolution, note.stretch, *here),
+        )
+    return Trunk(note.backbone, weights, f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}")
+
+
+def save_homemade(project: Project, trunk: nn.Module, note: HomemadeBackbone) -> Path:
+    """Write weights and note, whole or not at all, and return their folder.
+
+    Raises
+    ------
+    ModelError
+        If the name is not free.
+    StorageError
+        If the disk is full or the folder is not writable.
+    """
+    from safetensors.torch import save
+
+    folder = homemade_folder(project, note.name)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trunk.state_dict().items()}
+    write_bytes(folder / WEIGHTS, save(tensors))
+    write_json(folder / NOTE, asdict(note) | {"digest": digest_file(folder / WEIGHTS)})
+    return folder
+
+
+def homemade_folder(project: Project, name: str) -> Path:
+    """Return where the backbone of that name lies, or will.
+
+    Raises
+    ------
+    ModelError
+        If it is no name for a folder, or already that of a backbone of Bocage.
+    """
+    if name in BACKBONES or name in _RESERVED:
+        raise ModelError(f"{name!r} is a backbone of Bocage already", "give the new one another --name")
+    if not _NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} cannot be the name of a backbone",
+            "use letters, digits, '_', '.' and '-', a letter or digit first",
+        )
+    return project.backbones_folder / name
+
+
+def list_homemade(project: Project) -> list[HomemadeBackbone]:
+    """Return the notes of the backbones that the project pretrained, by name. Weights are not looked at.
+
+    Raises
+    ------
+    ModelError
+        If a note is damaged.
+    """
+    return [_read(path) for path in finished(project.backbones_folder, f"*/{NOTE}")]
+
+
+def find_homemade(project: Project, name: str) -> tuple[HomemadeBackbone, Path]:
+    """Return the note and the path of the weights of a home-made backbone, its digest checked.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that name, or it is damaged or altered.
+    """
+    note_path = project.backbones_folder / name / NOTE
+    if not _NAME.fullmatch(name) or not note_path.is_file():
+        own = [path.parent.name for path in finished(project.backbones_folder, f"*/{NOTE}")]
+        raise ModelError(
+            f"{name!r} is neither a backbone of Bocage nor one pretrained in {project.folder}",
+            f"choose one of: {', '.join([*BACKBONES, *own])}; or run: bocage pretrain --name {name}",
+        )
+    note = _read(note_path)
+    weights = note_path.with_name(WEIGHTS)
+    if not weights.is_file():
+        raise ModelError(f"{weights} is missing", "copy the whole folder, or pretrain the backbone again")
+    if digest_file(weights) != note.digest:
+        raise ModelError(
+            f"{weights} is damaged or was altered: its SHA-256 is not the one in {NOTE}",
+            "copy the whole folder again, or pretrain the backbone again",
+        )
+    return note, weights
+
+
+def _read(path: Path) -> HomemadeBackbone:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        note = HomemadeBackbone(**content)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path} is not the note of a backbone: {error}", "pretrain the backbone again") from error
+    if note.format != _FORMAT:
+        raise ModelError(f"{path} is of format {note.format}; this version reads {_FORMAT}", "use a newer Bocage")
+    if note.name != path.parent.name:
+        raise ModelError(f"{path} is the note of {note.name!r}", f"name its folder {note.name} again")
+    find_backbone(note.backbone)
+    return note

@@ -1,0 +1,117 @@
+"""Transformers that are told the wavelength of each band: DOFA and Panopticon, from torchgeo.
+
+Both take any bands, so the near infrared goes in beside red, green and blue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bocage.errors import MissingExtraError
+from bocage.models.pyramid import Pyramid, each, even_blocks, spread
+
+_STRIDE = 16
+_NANOMETRES = 1000.0
+
+
+class DofaPyramid(Pyramid):
+    """DOFA (Xiong et al. 2024, arXiv 2403.15356): the weights of its patch embedding follow from the wavelengths."""
+
+    strides = (4, 8, 16, 32)
+
+    def __init__(self, width: int, depth: int, heads: int, wavelengths: Sequence[float]) -> None:
+        super().__init__()
+        try:
+            from torchgeo.models.dofa import DOFA
+        except ImportError as error:
+            raise _missing("DOFA") from error
+        made: Any = DOFA(patch_size=_STRIDE, embed_dim=width, depth=depth, num_heads=heads)
+        # Made anew for each task by its authors, and of no use to a pyramid.
+        del made.fc_norm, made.head
+        self.encoder = made
+        self.wavelengths = tuple(wavelengths)
+        self.blocks = even_blocks(depth)
+        self.channels = (width,) * 4
+        tokens = ("encoder.patch_embed.", "encoder.cls_token", "encoder.pos_embed")
+        self.order = (tokens, *each(made.blocks, "encoder.blocks"))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of four blocks."""
+        encoder = self.encoder
+        waves = torch.tensor(self.wavelengths, device=images.device, dtype=images.dtype)
+        tokens, _ = encoder.patch_embed(images, waves)
+        grid = (images.shape[-2] // _STRIDE, images.shape[-1] // _STRIDE)
+        return _through(encoder.blocks, tokens, encoder.cls_token, encoder.pos_embed, grid, self.blocks, nn.Identity())
+
+
+class PanopticonPyramid(Pyramid):
+    """Panopticon (Waldmann et al. 2025, arXiv 2503.10845): a DINOv2 ViT-B whose bands attend to each other first.
+
+    Its patches have 14 pixels; images are resized by 14 / 16, so that a token stands for 16 pixels of the image.
+    """
+
+    strides = (4, 8, 16, 32)
+    channels = (768,) * 4
+    _patch = 14
+    # The published position embedding is that of 518 pixels; it is resized for each image.
+    _published = 518
+
+    def __init__(self, wavelengths: Sequence[float]) -> None:
+        super().__init__()
+        try:
+            from torchgeo.models.panopticon import Panopticon
+        except ImportError as error:
+            raise _missing("Panopticon") from error
+        made: Any = Panopticon(img_size=self._published).model
+        self.encoder = made
+        self.wavelengths = tuple(wavelengths)
+        self.blocks = even_blocks(len(made.blocks))
+        tokens = tuple(f"encoder.{name}" for name in ("patch_embed.", "cls_token", "pos_embed"))
+        self.order = (tokens, *each(made.blocks, "encoder.blocks"), ("encoder.norm.",))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of four blocks, normalised."""
+        encoder = self.encoder
+        grid = (images.shape[-2] // _STRIDE, images.shape[-1] // _STRIDE)
+        images = functional.interpolate(images, scale_factor=self._patch / _STRIDE, mode="bilinear", antialias=True)
+        bands = torch.tensor(self.wavelengths, device=images.device) * _NANOMETRES
+        tokens = encoder.patch_embed({"imgs": images, "chn_ids": bands.repeat(len(images), 1)})
+        return _through(encoder.blocks, tokens, encoder.cls_token, encoder.pos_embed, grid, self.blocks, encoder.norm)
+
+
+def _through(
+    blocks: nn.Module,
+    tokens: Tensor,
+    first: Tensor,
+    positions: Tensor,
+    grid: tuple[int, int],
+    taken: Sequence[int],
+    norm: nn.Module,
+) -> list[Tensor]:
+    """Run tokens (n, rows x columns, width) through the blocks and return the pyramid of those that are taken."""
+    tokens = torch.cat([first.expand(len(tokens), -1, -1), tokens], dim=1) + resize_positions(positions, grid)
+    maps = []
+    for place, block in enumerate(blocks.children()):
+        tokens = block(tokens)
+        if place in taken:
+            maps.append(norm(tokens)[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *grid))
+    return spread(maps)
+
+
+def resize_positions(positions: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Return the embedding (1, 1 + edge x edge, width) of a square of positions for a grid (rows, columns)."""
+    edge = round((positions.shape[1] - 1) ** 0.5)
+    if (edge, edge) == grid:
+        return positions
+    square = positions[:, 1:].transpose(1, 2).reshape(1, -1, edge, edge)
+    resized = functional.interpolate(square, size=grid, mode="bicubic", antialias=True)
+    return torch.cat([positions[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
+
+
+def _missing(what: str) -> MissingExtraError:
+    return MissingExtraError(f"{what} needs torchgeo", "install bocage[torchgeo]")

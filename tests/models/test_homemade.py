@@ -1,0 +1,132 @@
+"""Home-made backbones: found by name, checked by digest, never mistaken for those of Bocage."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bocage.errors import ModelError
+from bocage.models.homemade import (
+    NOTE,
+    WEIGHTS,
+    HomemadeBackbone,
+    Trunk,
+    find_homemade,
+    homemade_folder,
+    list_homemade,
+    resolve_backbone,
+    save_homemade,
+)
+from bocage.models.network import build_network
+from bocage.project import Project
+from bocage.settings import Settings
+
+NOTE_OF = HomemadeBackbone(
+    name="county",
+    backbone="efficientnet_lite0",
+    start="random",
+    licence="none of the weights; that of the scenes",
+    bands=("red", "green", "blue", "nir"),
+    resolution=1.2,
+    stretch="none",
+    scenes={"a": "0" * 64},
+    left_out=("b",),
+    figures={"steps": 2},
+    settings={"steps": 2},
+    inputs="1" * 64,
+    created="2026-11-25T12:00:00Z",
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path, Settings())
+
+
+@pytest.fixture
+def made(project: Project) -> Project:
+    torch.manual_seed(3)
+    save_homemade(project, build_network("efficientnet_lite0", pretrained=False).trunk, NOTE_OF)
+    return project
+
+
+def test_what_is_saved_is_found_and_fits_a_network(made: Project) -> None:
+    note, path = find_homemade(made, "county")
+    assert dataclasses.replace(note, digest="") == NOTE_OF
+    assert list_homemade(made) == [note]
+    torch.manual_seed(3)
+    expected = build_network("efficientnet_lite0", pretrained=False).trunk.state_dict()
+    torch.manual_seed(4)
+    found = build_network(note.backbone, pretrained=True, weights=path).trunk.state_dict()
+    assert set(found) == set(expected)
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
+def test_weights_of_another_trunk_are_refused(made: Project) -> None:
+    with pytest.raises(ModelError, match="resnet50"):
+        build_network("resnet50", pretrained=False, weights=find_homemade(made, "county")[1])
+
+
+def test_an_unknown_name_lists_what_there_is(made: Project) -> None:
+    with pytest.raises(ModelError, match=r"'country' is neither.*\n.*efficientnet_lite0.*county"):
+        find_homemade(made, "country")
+
+
+@pytest.mark.parametrize("name", ["../county", "", "county/"])
+def test_a_name_is_no_path(made: Project, name: str) -> None:
+    with pytest.raises(ModelError):
+        find_homemade(made, name)
+    with pytest.raises(ModelError, match="cannot be the name"):
+        homemade_folder(made, name)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "forest"])
+def test_a_name_of_bocage_is_taken(project: Project, name: str) -> None:
+    with pytest.raises(ModelError, match="is a backbone of Bocage already"):
+        homemade_folder(project, name)
+
+
+def test_altered_weights_are_refused(made: Project) -> None:
+    path = made.backbones_folder / "county" / WEIGHTS
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="damaged or was altered"):
+        find_homemade(made, "county")
+
+
+def test_missing_weights_are_named(made: Project) -> None:
+    (made.backbones_folder / "county" / WEIGHTS).unlink()
+    with pytest.raises(ModelError, match=rf"{WEIGHTS} is missing"):
+        find_homemade(made, "county")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"format": 2}, "of format 2"),
+        ({"name": "other"}, "note of 'other'"),
+        ({"colour": "red"}, "is not the note of a backbone"),
+        ({"backbone": "alexnet"}, "is not a backbone of Bocage"),
+    ],
+)
+def test_a_note_that_is_wrong_is_refused(made: Project, change: dict[str, object], says: str) -> None:
+    path = made.backbones_folder / "county" / NOTE
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(ModelError, match=says):
+        find_homemade(made, "county")
+
+
+def test_a_project_without_any_lists_none(project: Project) -> None:
+    assert list_homemade(project) == []
+
+
+def test_a_run_of_another_pixel_is_warned(made: Project, caplog: pytest.LogCaptureFixture) -> None:
+    trunk = resolve_backbone(made, "county", pretrained=True)
+    assert (trunk.backbone, trunk.weights) == ("efficientnet_lite0", find_homemade(made, "county")[1])
+    assert "pretrained at 1.2 m with stretch none; this project has 2 m and percentile" in caplog.text
+    assert resolve_backbone(made, "county", pretrained=False) == Trunk("efficientnet_lite0")
+    assert resolve_backbone(made, "resnet50", pretrained=True) == Trunk("resnet50")
