@@ -182,6 +182,15 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
     assert "learning_rate" in caught.value.mend
 
 
+def test_an_unknown_backbone_of_a_later_run_is_told_before_the_first_is_trained(tmp_path: Path) -> None:
+    project = build(tmp_path, (short_run(), short_run(name="typo", backbone="efficientnet_lite")))
+    with pytest.raises(ModelError, match="'efficientnet_lite' is neither a backbone") as caught:
+        train_models(project)
+    assert "efficientnet_lite0" in caught.value.mend
+    assert "forest_per_image" in caught.value.mend
+    assert not project.models_folder.exists()
+
+
 def test_a_backbone_without_weights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BOCAGE_WEIGHTS", raising=False)
     with pytest.raises(ModelError, match="resnet50"):

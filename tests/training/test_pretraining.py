@@ -198,6 +198,8 @@ def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path: Path) -> No
         _pretrain(project, name="resnet50")
     with pytest.raises(ModelError, match="neither a backbone of Bocage nor"):
         _pretrain(project, backbone="alexnet")
+    with pytest.raises(ModelError, match="no network and cannot be pretrained"):
+        _pretrain(project, backbone="forest")
     with pytest.raises(ModelError, match="made from itself"):
         _pretrain(project, backbone=NAME)
     with pytest.raises(ModelError, match="--from-scratch"):

@@ -6,6 +6,8 @@ Nothing is unpickled: safetensors, or torch's own files read as weights only.
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 # What training frameworks call the weights among the rest of a checkpoint.
 _CONTAINERS = ("state_dict", "model", "teacher")
 _TORCH = (b"PK\x03\x04", b"\x80")
+_GLOBAL = re.compile(r"GLOBAL (\S+)")
 _SOME = 3
 
 
@@ -81,7 +84,8 @@ def read_checkpoint(path: Path, container: str = "") -> dict[str, Tensor]:
         If the file is missing, damaged, not a file of weights, or holds objects that would have to be unpickled.
     """
     if not path.is_file():
-        raise ModelError(f"{path} is missing", "give the path of a file of weights")
+        what = "is a folder" if path.is_dir() else "is missing"
+        raise ModelError(f"{path} {what}", "give the path of a file of weights")
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     for name in (container,) if container else _CONTAINERS:
         if isinstance(inner := content.get(name), Mapping):
@@ -185,14 +189,20 @@ def _torch(path: Path) -> Mapping[str, Any]:
     if not begin.startswith(_TORCH):
         raise _unreadable(path, f"it is {_kind(begin)}")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of protocols of pickle; what cannot be read is told below.
+            warnings.simplefilter("ignore", UserWarning)
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        # torch's own words advise to read the file unsafely; of them the name of the object is of use.
+        named = _GLOBAL.search(str(error))
         raise ModelError(
-            f"{path} holds pickled objects, which could run any program when read: {str(error).splitlines()[0]}",
+            f"{path} holds pickled objects{f' ({named[1]})' if named else ''}, which could run any program when read",
             "bring the weights as safetensors or as a state dictionary of tensors",
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise _unreadable(path, str(error).splitlines()[0]) from error
+        # An early end of the file has no words.
+        raise _unreadable(path, str(error).partition("\n")[0] or "it ends too early") from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds a {type(content).__name__}, not weights", "give a state dictionary of tensors")
     return content

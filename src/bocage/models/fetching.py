@@ -133,7 +133,8 @@ def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None)
             if isinstance(error, urllib.error.URLError) and before == (part.stat().st_size if part.is_file() else 0):
                 raise ModelError(
                     f"{url} cannot be reached: {error.reason}",
-                    "check the network; behind a proxy, set HTTPS_PROXY",
+                    "check the network; behind a proxy, set HTTPS_PROXY; without internet, bring the file from another "
+                    f"machine to {part.with_suffix('')}",
                 ) from error
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bocage.errors import ModelError
 from bocage.files import digest_file, finished, write_bytes, write_json
 from bocage.models.backbones import BACKBONES, find_backbone
+from bocage.models.forest import FORESTS
 from bocage.project import Project
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ WEIGHTS, NOTE = "backbone.safetensors", "backbone.json"
 _FORMAT = 1
 _log = logging.getLogger("bocage")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-# Names that a run's backbone may have besides those of networks.
-_RESERVED = frozenset({"forest", "forest_per_image"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,9 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
     ModelError
         If there is no backbone of that name, or a home-made one is damaged or altered.
     """
-    if name in BACKBONES or name in _RESERVED:
+    if name in BACKBONES or name in FORESTS:
         return Trunk(name)
-    note, weights = find_homemade(project, name)
+    note, weights = find_homemade(project, name, besides=FORESTS)
     if not pretrained:
         return Trunk(note.backbone)
     here = (project.grid.resolution, project.settings.scenes.stretch)
@@ -149,7 +148,7 @@ def homemade_folder(project: Project, name: str) -> Path:
     ModelError
         If it is no name for a folder, or already that of a backbone of Bocage.
     """
-    if name in BACKBONES or name in _RESERVED:
+    if name in BACKBONES or name in FORESTS:
         raise ModelError(f"{name!r} is a backbone of Bocage already", "give the new one another --name")
     if not _NAME.fullmatch(name):
         raise ModelError(
@@ -170,8 +169,13 @@ def list_homemade(project: Project) -> list[HomemadeBackbone]:
     return [_read(path) for path in finished(project.backbones_folder, f"*/{NOTE}")]
 
 
-def find_homemade(project: Project, name: str) -> tuple[HomemadeBackbone, Path]:
+def find_homemade(project: Project, name: str, besides: Sequence[str] = ()) -> tuple[HomemadeBackbone, Path]:
     """Return the note and the path of the weights of a home-made backbone, its digest checked.
+
+    Parameters
+    ----------
+    besides
+        Names that the caller takes as well: a refusal offers them.
 
     Raises
     ------
@@ -183,7 +187,7 @@ def find_homemade(project: Project, name: str) -> tuple[HomemadeBackbone, Path]:
         own = [path.parent.name for path in finished(project.backbones_folder, f"*/{NOTE}")]
         raise ModelError(
             f"{name!r} is neither a backbone of Bocage nor one pretrained in {project.folder}",
-            f"choose one of: {', '.join([*BACKBONES, *own])}; or run: bocage pretrain --name {name}",
+            f"choose one of: {', '.join([*BACKBONES, *besides, *own])}; or run: bocage pretrain --name {name}",
         )
     note = _read(note_path)
     weights = note_path.with_name(WEIGHTS)

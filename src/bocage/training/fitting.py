@@ -86,6 +86,10 @@ def train_models(
         changes = {key: value for key, value in changes.items() if value is not None}
         if changes:
             runs = (_changed(runs, changes),)
+    for run in runs:
+        # A name that is wrong in the last run would be told after hours of the others.
+        if run.backbone not in FORESTS:
+            resolve_backbone(project, run.backbone, pretrained=False)
     splits = survey(project, validates=any(run.select == "best" for run in runs))
     chips = digest_chips(splits)
     stores = {split: ChipStore(members) for split, members in splits.items()}

@@ -61,6 +61,7 @@ def fit_forest(
         If a chip cannot be read.
     """
     scenes = project.settings.scenes
+    _log.info("run %s: growing on %d chips; steps and crops are those of networks", run.name, len(stores["train"]))
     clock = time.perf_counter()
     try:
         segmenter = Forest.fit(

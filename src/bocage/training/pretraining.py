@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.files import digest_file, digest_json, write_bytes, write_json, write_text
 from bocage.models.backbones import BACKBONES
+from bocage.models.forest import FORESTS
 from bocage.models.homemade import HomemadeBackbone, find_homemade, homemade_folder, save_homemade
 from bocage.models.network import Network, build_network
 from bocage.models.weights import find_weights
@@ -118,6 +119,10 @@ class _Start:
 
 def _find_start(project: Project, backbone: str, name: str, *, from_scratch: bool) -> _Start:
     own_licence = "none of the weights; that of the scenes"
+    if backbone in FORESTS:
+        raise ModelError(
+            f"{backbone!r} is no network and cannot be pretrained", "choose one that bocage models list names"
+        )
     if backbone not in BACKBONES:
         if backbone == name:
             raise ModelError(f"backbone {name!r} cannot be made from itself", "give the new one another --name")
@@ -130,7 +135,9 @@ def _find_start(project: Project, backbone: str, name: str, *, from_scratch: boo
     try:
         digest = digest_file(find_weights(BACKBONES[backbone]))
     except ModelError as error:
-        raise ModelError(error.problem, "bring the weights, or begin with random ones: --from-scratch") from error
+        raise ModelError(
+            error.problem, f"run: bocage models fetch {backbone}, or begin with random weights: --from-scratch"
+        ) from error
     known = BACKBONES[backbone]
     return _Start(backbone, published=True, path=None, says=f"{known.pretrained_on} {digest}", licence=known.licence)
 

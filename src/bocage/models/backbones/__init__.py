@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from bocage.errors import ModelError
 from bocage.models.backbone import Backbone
+from bocage.models.forest import FORESTS
 
 
 def discover() -> Mapping[str, Backbone]:
@@ -42,8 +43,13 @@ def find_backbone(name: str) -> Backbone:
     Raises
     ------
     ModelError
-        If there is none.
+        If there is none, or it is a forest.
     """
+    if name in FORESTS:
+        raise ModelError(
+            f"{name!r} is no network: it has no weights to begin with and grows on the chips",
+            f"run: bocage train --backbone {name}, or choose one of: {', '.join(BACKBONES)}",
+        )
     if name not in BACKBONES:
         raise ModelError(f"{name!r} is not a backbone of Bocage", f"choose one of: {', '.join(BACKBONES)}")
     return BACKBONES[name]
