@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -70,6 +71,8 @@ def test_a_partial_benchmark_says_what_is_missing() -> None:
     assert [row["orders"] for row in rows if row["model"] == "model"] == ["3"] * 4
     nothing, _ = comparison(gone=48)
     assert "Nothing can be said of model yet" in verdicts(nothing)["model"]
+    alone = replace(found, missing={"model": 4}, contests=())
+    assert "the baseline unet is not among the arms" in verdicts(alone)["model"]
     assert {row["iou"] for row in csv.DictReader(io.StringIO(as_csv(nothing)))} == {""}
 
 

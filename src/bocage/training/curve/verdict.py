@@ -9,6 +9,12 @@ from bocage.training.curve.noninferiority import NonInferiority
 
 def verdicts(comparison: Comparison) -> dict[str, str]:
     """Return a paragraph for each arm but the baseline."""
+    baseline = comparison.baseline
+    if baseline not in comparison.missing:
+        return {
+            arm: f"Nothing can be said of {arm} yet: the baseline {baseline} is not among the arms asked for."
+            for arm in comparison.missing
+        }
     return {contest.arm: verdict(comparison, contest) for contest in comparison.contests}
 
 
