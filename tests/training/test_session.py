@@ -159,9 +159,11 @@ def test_a_run_stops_when_it_gets_no_better(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("with_tiny")
-def test_tensorboard_shows_what_the_table_holds(tmp_path: Path) -> None:
+def test_tensorboard_shows_what_the_table_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    # A row within an epoch of two steps, too.
+    monkeypatch.setattr("bocage.training.journal._LOG_EVERY", 1)
     project = build(tmp_path, (short_run(),))
     train_models(project)
     folder = project.models_folder / "slf"
@@ -169,8 +171,9 @@ def test_tensorboard_shows_what_the_table_holds(tmp_path: Path) -> None:
     events.Reload()
     assert {"loss", "learning_rate", "iou"} <= set(events.Tags()["scalars"])
     header, *rows = (line.split(",") for line in (folder / "log.csv").read_text(encoding="utf-8").splitlines())
+    assert [int(row[0]) for row in rows] == [1, 2, 3, 4, 5, 6]
     for column in ("loss", "iou"):
-        written = [(int(row[0]), float(row[header.index(column)])) for row in rows]
+        written = [(int(row[0]), float(value)) for row in rows if (value := row[header.index(column)])]
         shown = [(one.step, one.value) for one in events.Scalars(column)]
         assert shown == [(step, pytest.approx(value)) for step, value in written]
     assert [path.name for path in (folder / "tensorboard").iterdir()] == ["events.out.tfevents.bocage"]
@@ -204,7 +207,7 @@ def test_a_state_of_another_network_is_named(tmp_path: Path, monkeypatch: pytest
         patch.setattr("bocage.training.fitting.load_file", lambda _: (_ for _ in ()).throw(MemoryError("killed")))
         with pytest.raises(MemoryError):
             train_models(project)
-    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_: TinyNetwork(width=5))
+    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_, **__: TinyNetwork(width=5))
     with pytest.raises(TrainingError, match=r"state\.ckpt is of another network"):
         train_models(project)
 

@@ -95,6 +95,8 @@ class Journal(lightning.Callback):
         self._bar = ExitStack()
         self._advance: Callable[[int], None] | None = None
         self._events = EventLog(folder / "tensorboard")
+        # Rows that TensorBoard has: the others follow at the end of the epoch, when the last one has its scores.
+        self._shown = len(self.rows)
 
     def on_train_start(self, trainer: Any, task: Any) -> None:
         """Show what an earlier session has done."""
@@ -136,7 +138,7 @@ class Journal(lightning.Callback):
         self.interrupted = isinstance(exception, KeyboardInterrupt)
 
     def _close_epoch(self, task: SegmentationTask) -> None:
-        progress, fresh = self.progress, len(self.rows)
+        progress = self.progress
         progress.step = task.step
         progress.learning += time.monotonic() - self._epoch_started
         if self._losses:
@@ -149,7 +151,8 @@ class Journal(lightning.Callback):
         progress.memory = max(progress.memory, peak_memory())
         progress.seconds = self._earlier + time.monotonic() - self._started
         write_text(self._folder / LOG, self._table())
-        self._events.add(self.rows[min(fresh, len(self.rows) - 1) :])
+        self._events.add(self.rows[self._shown :])
+        self._shown = len(self.rows)
         content = io.BytesIO()
         state = {"task": task.resume_state(), "journal": {"rows": self.rows, "progress": asdict(progress)}}
         torch.save(state, content)
