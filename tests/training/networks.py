@@ -57,15 +57,13 @@ class HungryNetwork(TinyNetwork):
         return logit
 
 
-def tiny(backbone: str, pretrained: bool) -> TinyNetwork:
+def tiny(*_: object, **__: object) -> TinyNetwork:
     """Stand in for ``build_network``."""
-    del backbone, pretrained
     return TinyNetwork()
 
 
-def steady(backbone: str, pretrained: bool) -> TinyNetwork:
+def steady(*_: object, **__: object) -> TinyNetwork:
     """Stand in for ``build_network``: what a crop gives does not depend on its companions, nor on chance."""
-    del backbone, pretrained
     network = TinyNetwork(normalised=False)
     for drop in network.drops:
         drop.p = 0.0

@@ -204,7 +204,7 @@ def test_a_state_of_another_network_is_named(tmp_path: Path, monkeypatch: pytest
         patch.setattr("bocage.training.fitting.load_file", lambda _: (_ for _ in ()).throw(MemoryError("killed")))
         with pytest.raises(MemoryError):
             train_models(project)
-    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_: TinyNetwork(width=5))
+    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_, **__: TinyNetwork(width=5))
     with pytest.raises(TrainingError, match=r"state\.ckpt is of another network"):
         train_models(project)
 
