@@ -137,19 +137,6 @@ def measure(project: Project, arm: Arm, steps: int, seed: int) -> dict[str, Any]
     }
 
 
-def skipped(arm: Arm) -> str:
-    """Return why an arm cannot be run with this version, or nothing."""
-    from bocage.models import BACKBONES
-
-    if arm.backbone == PRETRAINED or arm.backbone in BACKBONES:
-        return ""
-    try:
-        import bocage.models.forest  # noqa: F401
-    except ImportError:
-        return f"SKIPPED: this version has no {arm.backbone}"
-    return ""
-
-
 def compare(folder: Path, arms: Sequence[Arm], *, steps: int, size: float, seeds: int) -> list[dict[str, Any]]:
     """Return the figures of every arm and seed; a seed is another landscape, too."""
     rows: list[dict[str, Any]] = []
@@ -157,10 +144,6 @@ def compare(folder: Path, arms: Sequence[Arm], *, steps: int, size: float, seeds
         project = prepare(folder / str(seed), seed, size)
         whole = Samples.read(project)
         for arm in arms:
-            if why := skipped(arm):
-                rows.append({"arm": arm.name, "seed": seed, "skipped": why})
-                print(f"{arm.name}: {why}", file=sys.stderr)
-                continue
             restrict(project, whole, every_image=arm.every_image)
             if arm.backbone == PRETRAINED:
                 from bocage.training.pretraining import pretrain
@@ -195,9 +178,6 @@ def main() -> None:
     print(f"trained on {', '.join(TRAINED)}; IoU and agreement on ground that training never saw")
     print(f"{'arm':<34}{'seed':>5}{'seen':>8}{'unseen':>8}{'agree IoU':>11}{'differ':>9}{'|dp|':>8}{'seconds':>9}")
     for row in rows:
-        if "skipped" in row:
-            print(f"{row['arm']:<34}{row['seed']:>5}  {row['skipped']}")
-            continue
         same = row["homogeneity"]
         print(
             f"{row['arm']:<34}{row['seed']:>5}{row['iou_seen_sensors']:>8.3f}{row['iou_unseen_sensors']:>8.3f}"
