@@ -36,10 +36,10 @@ test: install lint  ## lint, type check and all tests
 docs: install  ## build the documentation into ./site
 	$(PYTHON) -m typer bocage.cli.application utils docs --name bocage --title "Command line" \
 		--output docs/reference/command-line.md >/dev/null
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 bench: install  ## print every benchmark beside its limit or its rival
-	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
 requirements:  ## resolve pyproject.toml again into requirements.txt
 	$(UV) pip compile pyproject.toml --python-version 3.12 --extra ray --extra clouds --extra torchgeo --group dev --group docs \

@@ -11,6 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
+def test_every_page_is_in_the_menu_once_and_decisions_are_in_their_order() -> None:
+    menu = re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert sorted(menu) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+    decisions = [page for page in menu if re.match(r"decisions/\d", page)]
+    assert decisions == sorted(decisions)
+
+
 def test_the_page_of_the_command_line_is_that_of_the_program() -> None:
     command = [sys.executable, "-m", "typer", "bocage.cli.application", "utils", "docs", "--name", "bocage"]
     written = subprocess.run(

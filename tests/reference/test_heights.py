@@ -60,13 +60,16 @@ def test_zeros_of_v2_enter_no_mean(
 
 
 @settings(QUICK, max_examples=25)
-@given(seed=st.integers(0, 2**32 - 1))
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from([(np.uint8, None), (np.uint8, 0), (np.float32, None), (np.float32, 0), (np.float32, -9999)]),
+)
 def test_a_pixel_of_v2_is_known_where_heights_cover_half_of_it(
-    tmp_path_factory: pytest.TempPathFactory, seed: int
+    tmp_path_factory: pytest.TempPathFactory, seed: int, kind: tuple[type[np.generic], float | None]
 ) -> None:
     folder, rng = tmp_path_factory.mktemp("heights"), np.random.default_rng(seed)
     values = patchy(rng, (40, 44), 0)
-    write_geotiff(folder / "v2.tif", values, 0.5)
+    write_geotiff(folder / "v2.tif", values.astype(kind[0]), 0.5, nodata=kind[1])
     layer = open_heights(folder / "v2.tif", "v2")
     found = layer.read(layer.grid, layer.files[0].window)
     blocks = values.reshape(10, 4, 11, 4).astype(np.float64)

@@ -297,11 +297,15 @@ def test_in_canopy_height_v2_only_heights_are_known(write_layer: Writer, make_pr
     np.testing.assert_allclose(np.where(second.valid, second.values, 0), heights)
 
 
-def test_heights_in_whole_metres_may_declare_their_nodata(write_layer: Writer, make_project: Maker) -> None:
+def test_heights_may_declare_their_nodata(write_layer: Writer, make_project: Maker) -> None:
     project = make_project()
     write_layer("a.tif", np.array([[-9999, 4], [-9999, 8]], np.int16), 1.0, nodata=-9999)
     write_layer("b.tif", np.array([[0, 4], [255, 8]], np.uint8), 1.0, nodata=0)
-    for name, expected in (("a.tif", 6.0), ("b.tif", 4.0)):
+    write_layer("c.tif", np.array([[-1, 4], [-1, 8]], np.int16), 1.0, nodata=-1)
+    # Of fractions of metres the same holds: a 0 is bare ground, whatever the file declares.
+    write_layer("d.tif", np.array([[0, 4], [np.nan, 8]], np.float32), 1.0, nodata=0)
+    write_layer("e.tif", np.array([[-1, 4], [-1, 8]], np.float32), 1.0, nodata=-1)
+    for name, expected in (("a.tif", 6.0), ("b.tif", 4.0), ("c.tif", 6.0), ("d.tif", 4.0), ("e.tif", 6.0)):
         layer = open_layer(layer_settings("canopy_height", name), project)
         reading = layer.read(project.grid, Window(2_000_000, -1_500_000, 1, 1))
         assert reading.valid.all()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from bocage.cli.options import HERE, AsJson, ProjectFolder, answer
+from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_refusals, read_numbers
 from bocage.project import Project
 
 
@@ -25,33 +26,22 @@ def benchmark(
 
     outcome = run_benchmark(
         Project.open(project),
-        budgets=None if budgets is None else _numbers(budgets),
+        budgets=None if budgets is None else read_numbers(budgets, "--budgets"),
         orders=orders,
         arms=None if arms is None else _words(arms),
         workers=workers,
         keep=keep,
         train=not no_train,
     )
-    refused = [{"subject": one.subject, "reason": one.reason, "mend": one.mend} for one in outcome.refused]
     if as_json:
-        answer({**outcome.figures, "refused": refused}, as_json=True)
+        answer({**outcome.figures, "refused": [asdict(one) for one in outcome.refused]}, as_json=True)
     else:
         answer({name: value for name, value in outcome.figures.items() if name != "verdicts"}, as_json=False)
         answer(outcome.figures["verdicts"], as_json=False)
-        for one in outcome.refused:
-            answer(f"refused {one.subject}: {one.reason}\n  mend: {one.mend}", as_json=False)
-    if refused:
+        answer_refusals(outcome.refused)
+    if outcome.refused:
         raise typer.Exit(1)
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(word) for word in _words(text)]
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is not a list of whole numbers such as 5,25,125", param_hint="--budgets"
-        ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bocage.chain import run_stage
-from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
+from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_refusals, answer_table, finish
 from bocage.project import Project
 
 if TYPE_CHECKING:
@@ -182,7 +182,11 @@ def pretrain(
     outcome = training.pretrain(
         Project.open(project), backbone=backbone, name=name, steps=steps, from_scratch=from_scratch
     )
-    refused = [{"subject": one.subject, "reason": one.reason, "mend": one.mend} for one in outcome.refused]
-    answer({"name": name, "folder": str(outcome.outputs[0]), **outcome.figures, "refused": refused}, as_json=as_json)
-    if refused:
+    made = {"name": name, "folder": str(outcome.outputs[0]), **outcome.figures}
+    if as_json:
+        answer({**made, "refused": [asdict(one) for one in outcome.refused]}, as_json=True)
+    else:
+        answer(made, as_json=False)
+        answer_refusals(outcome.refused)
+    if outcome.refused:
         raise typer.Exit(1)

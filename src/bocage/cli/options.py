@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bocage.outcome import Refusal
 from bocage.receipts import Receipt
 
 ProjectFolder = Annotated[Path, typer.Option("--project", help="The project folder; it holds bocage.toml.")]
@@ -43,6 +44,30 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     output.print(table)
+
+
+def answer_refusals(refused: Sequence[Refusal]) -> None:
+    """Print for a person what was left out, why, and the mend."""
+    for one in refused:
+        mend = f"\n  mend: {one.mend}" if one.mend else ""
+        output.print(f"refused {one.subject}: {one.reason}{mend}", markup=False, highlight=False)
+
+
+def read_numbers(text: str, option: str) -> list[int]:
+    """Return the whole numbers of an option, which commas divide.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none, or one is below 1 or no whole number.
+    """
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise typer.BadParameter(f"{text!r} is no list of numbers of 1 or more, such as 5,50,500", param_hint=option)
+    return numbers
 
 
 def finish(receipts: Sequence[Receipt], *, as_json: bool) -> None:

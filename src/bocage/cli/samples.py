@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bocage.chain import run_stage
-from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
+from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish, read_numbers
 from bocage.project import Project
 
 app = typer.Typer(no_args_is_help=True)
@@ -41,25 +41,13 @@ def subsets(
     """Put the training samples in orders whose every beginning is stratified: nested subsets for learning curves."""
     from bocage.samples.nesting import write_subsets
 
-    figures = write_subsets(Project.open(project), _numbers(budgets), orders)
+    figures = write_subsets(Project.open(project), read_numbers(budgets, "--budgets"), orders)
     if as_json:
         answer(figures, as_json=True)
         return
     rows = figures.pop("subsets")
     answer_table(list(rows[0]), [list(row.values()) for row in rows])
     answer(figures, as_json=False)
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise typer.BadParameter(
-            f"{text!r} is no list of numbers of 1 or more, such as 5,50,500", param_hint="--budgets"
-        )
-    return numbers
 
 
 @app.command("map")

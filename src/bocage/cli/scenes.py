@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from bocage.chain import run_stage
-from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish, output
+from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_refusals, answer_table, finish, output
 from bocage.errors import BocageError
 from bocage.outcome import Refusal
 from bocage.project import Project
@@ -171,18 +172,13 @@ def convert(
         except BocageError as error:
             refused.append(Refusal.of(scene.id, error))
     if as_json:
-        answer({"written": written, "refused": [_refusal(each) for each in refused]}, as_json=True)
+        answer({"written": written, "refused": [asdict(each) for each in refused]}, as_json=True)
     else:
         for path in written:
             output.print(f"wrote {path}", markup=False, highlight=False)
-        for each in refused:
-            output.print(f"refused {each.subject}: {each.reason}\n  mend: {each.mend}", markup=False, highlight=False)
+        answer_refusals(refused)
     if refused:
         raise typer.Exit(1)
-
-
-def _refusal(refusal: Refusal) -> dict[str, str]:
-    return {"subject": refusal.subject, "reason": refusal.reason, "mend": refusal.mend}
 
 
 def _bands(scene: Any) -> list[tuple[object, ...]]:

@@ -211,10 +211,16 @@ class Layer:
             raise LayerError(error.problem, error.mend) from error
 
     def _absent(self, source: rasterio.DatasetReader) -> float:
-        """Return what marks a missing height in a raster."""
-        if np.issubdtype(np.dtype(source.dtypes[0]), np.integer):
-            return _absent_height(source.nodata, self.table)
-        return math.nan if source.nodata is None else float(source.nodata)
+        """Return what marks a missing height in a raster.
+
+        A declared value that could be a height is none: deliveries that declare 0 occur, and there 0 is bare ground.
+        """
+        assert self.table.limits is not None
+        declared, highest = source.nodata, self.table.limits[1]
+        if declared is not None and not 0 <= declared <= highest:
+            return float(declared)
+        whole = np.issubdtype(np.dtype(source.dtypes[0]), np.integer)
+        return float(self.table.nodata[0]) if whole else math.nan
 
     def _warped(self, source: rasterio.DatasetReader, grid: Grid, file: LayerFile) -> WarpedVRT:
         continuous = self.kind in _CONTINUOUS
@@ -280,16 +286,6 @@ def _near(project: Project) -> Touches:
     grid, area = project.grid, project.bounds
     margin = project.settings.grid.tile_size + _BEYOND
     return lambda footprint: area is None or lies_in(footprint, grid, area.as_tuple(), margin)
-
-
-def _absent_height(declared: float | None, table: CodeTable) -> float:
-    """Return what marks a missing height in a raster of whole metres.
-
-    A declared value that could be a height is none: deliveries that declare 0 occur, and there 0 is bare ground.
-    """
-    assert table.limits is not None
-    low, high = table.limits
-    return float(table.nodata[0]) if declared is None or low <= declared <= high else float(declared)
 
 
 def label_of(layer: Layer, grid: Grid, window: Window) -> NDArray[np.uint8]:

@@ -32,8 +32,8 @@ class RunSettings(Section):
     ``band_dropout`` the share of crops that lose the near infrared, and ``exchange`` of those that take on the
     histograms of another scene.
 
-    ``precision`` is that of the network's arithmetic: "32", "bf16", or "auto", which is bf16 where it was found faster.
-    ``devices`` is how many GPUs (without any: processes) share a batch.
+    ``precision`` is that of the network's arithmetic: "32", "bf16", or "auto", which is bf16 where machine and network
+    are faster in it (decision 18). ``devices`` is how many GPUs (without any: processes) share a batch.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "slf"

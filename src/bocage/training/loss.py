@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 from torch.nn import functional
@@ -42,9 +44,7 @@ def masked_loss(logit: Tensor, label: Tensor, weight: Tensor | None = None, *, d
         terms += [seen * truth, seen, counts * truth]
     sums = torch.stack([term.sum() for term in terms])
     if distributed.is_available() and distributed.is_initialized():
-        from torch.distributed import nn as collective
-
-        sums = collective.all_reduce(sums)  # type: ignore[no-untyped-call]
+        sums = _SumOfAll.apply(sums)
     # Without a decided pixel the sums are 0, and so is what is divided here.
     loss = sums[0] / sums[1].clamp(min=torch.finfo(sums.dtype).tiny)
     if dice:
@@ -56,3 +56,23 @@ def weight_sum(label: Tensor, weight: Tensor | None) -> float:
     """Return the sum of the weights of the decided pixels: what the loss of a part of a batch counts in the whole."""
     decided = label != IGNORE
     return float(decided.sum()) if weight is None else float(weight[decided].sum())
+
+
+class _SumOfAll(torch.autograd.Function):
+    """The sum of a tensor over all processes, in each of them.
+
+    Every process has the whole loss, and the mean of their gradients is taken afterwards: so what flows back is the sum
+    of what flows in, and the mean is the gradient of one process with the whole batch.
+    """
+
+    @staticmethod
+    def forward(_context: Any, own: Tensor) -> Tensor:
+        total = own.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total

@@ -51,6 +51,7 @@ class SegmentationTask(lightning.LightningModule):
         self.first = 0
         self.part = run.batch_size // run.devices
         self._depths, self._frozen = len(cast("Network", network).depths()), -1
+        self._pairs: list[tuple[Tensor, Tensor]] = []
         self._optimiser_state = self._schedule_state = None
         if state is not None:
             self.load_state_dict(state["weights"])
@@ -93,20 +94,21 @@ class SegmentationTask(lightning.LightningModule):
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the average towards the weights; running statistics of the normalisation move with them."""
         keep = min(self.run.average, self.step / (self.step + _WARM - 1))
-        means, values = [], []
+        if not self._pairs:
+            # Once, and not before everything lies on its device: to go through all modules costs as much as to move.
+            self._pairs = list(zip(_tensors(self.average), _tensors(self.network), strict=True))
+        moving = [(mean, now) for mean, now in self._pairs if mean.is_floating_point()]
         with torch.no_grad():
-            for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if mean.is_floating_point():
-                    means.append(mean)
-                    values.append(now)
-                else:
+            torch._foreach_lerp_([mean for mean, _ in moving], [now for _, now in moving], 1 - keep)
+            for mean, now in self._pairs:
+                if not mean.is_floating_point():
                     mean.copy_(now)
-            torch._foreach_lerp_(means, values, 1 - keep)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule: every rate rises, then falls along a cosine to almost nothing."""
         groups = parameter_groups(cast("Network", self.network), self.run)
-        optimiser = torch.optim.AdamW(groups)
+        # One pass over all parameters, where the default makes a dozen small ones for each.
+        optimiser = torch.optim.AdamW(groups, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
             [group["lr"] for group in groups],
@@ -174,3 +176,7 @@ class SegmentationTask(lightning.LightningModule):
             self.part,
             run.batch_size,
         )
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
