@@ -51,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         begin = 0
         if asked and does.ranges and self.headers.get("If-Range") == does.tag:
             begin = int(asked.removeprefix("bytes=").rstrip("-"))
+        if begin >= len(CONTENT):
+            self.send_response(416)
+            self.end_headers()
+            return
         self.send_response(206 if begin else does.status)
         if begin:
             self.send_header("Content-Range", f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}")
@@ -119,6 +123,14 @@ def test_a_download_that_was_broken_off_goes_on_where_it_stopped(server: Server,
     server.behaviour.asked.clear()
     assert fetch_weights(entry(server.url)).path.read_bytes() == CONTENT
     assert server.behaviour.asked == [("/weights.pth", f"bytes={there}-")]
+
+
+def test_a_kill_between_the_last_byte_and_the_name_is_mended(server: Server, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "weights.pth.part").write_bytes(CONTENT)
+    (folder / "weights.pth.part.tag").write_text(server.behaviour.tag, encoding="utf-8")
+    assert fetch_weights(entry(server.url)).path.read_bytes() == CONTENT
+    assert [path.name for path in folder.iterdir()] == ["weights.pth"]
 
 
 @pytest.mark.parametrize("change", ["ranges", "tag"])

@@ -116,7 +116,7 @@ def fetch_weights(
 
 
 def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None) -> None:
-    """Fill ``part``, going on where it ends, trying again as long as each try brings something."""
+    """Fill ``part``, going on where it ends, trying a few times as long as each try brings something."""
     if urlsplit(url).scheme not in {"http", "https"}:
         raise ModelError(f"{url} is not an address of the web", "give one that begins with https://")
     tag = part.with_name(f"{part.name}.tag")
@@ -128,6 +128,10 @@ def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None)
                 return
         except urllib.error.HTTPError as error:
             with error:
+                if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and tag.is_file():
+                    # Nothing is left to ask for: what is there was whole before a kill, or is of another file.
+                    tag.unlink()
+                    continue
                 raise _answered(error.code, url, backbone) from error
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             if isinstance(error, urllib.error.URLError) and before == (part.stat().st_size if part.is_file() else 0):

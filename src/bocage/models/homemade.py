@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bocage.errors import ModelError
 from bocage.files import digest_file, finished, write_bytes, write_json
 from bocage.models.backbones import BACKBONES, find_backbone
+from bocage.models.forest import FORESTS
 from bocage.project import Project
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ WEIGHTS, NOTE = "backbone.safetensors", "backbone.json"
 _FORMAT = 1
 _log = logging.getLogger("bocage")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-# Names that a run's backbone may have besides those of networks.
-_RESERVED = frozenset({"forest", "forest_per_image"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,14 @@ class Trunk:
         A backbone of Bocage, or the name of a forest.
     weights
         The weights of a home-made one; None for the published or random ones.
-    source
-        Name and SHA-256 of home-made weights, which the package keeps; else empty.
+    source, licence
+        Name and SHA-256 of home-made weights, and their licence, which the package keeps; else empty.
     """
 
     backbone: str
     weights: Path | None = None
     source: str = ""
+    licence: str = ""
 
 
 def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
@@ -108,7 +108,7 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
     ModelError
         If there is no backbone of that name, or a home-made one is damaged or altered.
     """
-    if name in BACKBONES or name in _RESERVED:
+    if name in BACKBONES or name in FORESTS:
         return Trunk(name)
     note, weights = find_homemade(project, name)
     if not pretrained:
@@ -119,7 +119,8 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
             "backbone %s was pretrained at %g m with stretch %s; this project has %g m and %s",
             *(name, note.resolution, note.stretch, *here),
         )
-    return Trunk(note.backbone, weights, f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}")
+    source = f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}"
+    return Trunk(note.backbone, weights, source, note.licence)
 
 
 def save_homemade(project: Project, trunk: nn.Module, note: HomemadeBackbone) -> Path:
@@ -149,7 +150,7 @@ def homemade_folder(project: Project, name: str) -> Path:
     ModelError
         If it is no name for a folder, or already that of a backbone of Bocage.
     """
-    if name in BACKBONES or name in _RESERVED:
+    if name in BACKBONES or name in FORESTS:
         raise ModelError(f"{name!r} is a backbone of Bocage already", "give the new one another --name")
     if not _NAME.fullmatch(name):
         raise ModelError(

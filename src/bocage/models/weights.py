@@ -7,6 +7,9 @@ Of most files a SHA-256 is known, of some only the eight leading digits that the
 tell a file from any other by accident; they are no protection against a forger, and none is needed to read a file of
 tensors. Where nothing is known, a file is taken only if its SHA-256 lies beside it as ``FILE.sha256``: fetching with
 ``--digest`` or ``--unverified`` writes that, or the person does, by ``sha256sum FILE > FILE.sha256``.
+
+A file that the person puts into the folder and calls ``NAME.safetensors`` or ``NAME.pth`` after the backbone is theirs:
+its digest is not compared, and it loads as strictly as any.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
+from bocage.models.backbones import find_backbone
 from bocage.models.forest import FORESTS
 from bocage.models.homemade import resolve_backbone
 from bocage.models.item import UNET, ModelDescription
@@ -159,10 +160,18 @@ def train_run(
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
+    data = _data(stores["train"].chips, chips_digest)
     if trunk is None:
-        result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
+        ground = _degrees(project, stores["train"].chips)
+        result = fit_forest(project, run, stores, folder, digest, bbox=ground, data=data)
         write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
         return result
+    contract = find_backbone(trunk.backbone).contract
+    if run.pretrained and contract.resolution is not None and not contract.covers(project.grid.resolution):
+        _log.warning(
+            "run %s: %s was pretrained on pixels of %g to %g m; those of this project have %g m",
+            *(run.name, run.backbone, *contract.resolution, project.grid.resolution),
+        )
     crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
@@ -192,9 +201,11 @@ def train_run(
         architecture=PROBE if run.recipe == "probe" else UNET,
         pretrained=run.pretrained,
         pretrained_source=trunk.source,
+        pretrained_licence=trunk.licence,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,
+        data=data,
         bbox=_degrees(project, stores["train"].chips),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
@@ -251,6 +262,14 @@ def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dic
     result = {"threshold": round(threshold.threshold, 4), "test": test}
     write_json(path, {"digest": chips, "figures": result})
     return result
+
+
+def _data(chips: Sequence[Chip], digest: str) -> dict[str, str]:
+    """Return what a card says of the chips to train with."""
+    return {
+        "chips": f"{len(chips)} of {len({chip.scene_id for chip in chips})} scenes",
+        "chips of all splits (SHA-256)": digest,
+    }
 
 
 def _degrees(project: Project, chips: Sequence[Chip]) -> tuple[float, float, float, float]:

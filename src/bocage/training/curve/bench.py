@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bocage.errors import BocageError, SettingsError, StorageError
+from bocage.errors import BocageError, SettingsError, StorageError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.models import BACKBONES
+from bocage.models.homemade import NOTE
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.settings import RunSettings
@@ -37,7 +38,7 @@ class Bench:
     SampleError
         If a chip cannot be read or holds no unit.
     TrainingError
-        If a split is empty or the chips hold one class only.
+        If a split is empty, the chips to train with hold one class only, or those of the test no tree.
     SettingsError
         If the unit is not a whole number of pixels.
     """
@@ -47,6 +48,11 @@ class Bench:
         self._keep = keep
         splits = survey(project, validates=False)
         self._stores = {split: ChipStore(chips) for split, chips in splits.items()}
+        if not any(chip.tree for chip in splits["test"]):
+            raise TrainingError(
+                f"the labels of the test split ({len(splits['test'])} chips) hold no tree, so no IoU can be measured",
+                "give the test other ground, or check the codes in `tree` and the thresholds in [reference]",
+            )
         settings = project.settings.benchmark
         self.units = find_units(self._stores["train"], unit_edge(project), settings.minimum_decided)
         self._samples = Samples.read(project)
@@ -132,7 +138,7 @@ class Bench:
 
     def _homemade(self, arm: RunSettings) -> str:
         """Return the digest of the note of a backbone that was pretrained here, which holds that of its weights."""
-        note = self._project.folder / "backbones" / arm.backbone / "backbone.json"
+        note = self._project.backbones_folder / arm.backbone / NOTE
         return digest_file(note) if arm.backbone not in BACKBONES and note.is_file() else ""
 
     def _package(self, cell: Cell) -> Path:
