@@ -1,6 +1,5 @@
 """Networks of a few hundred weights that are to training what real ones are."""
 
-
 import torch
 from torch import Tensor, nn
 
