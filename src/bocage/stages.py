@@ -112,8 +112,10 @@ def _stratum_files(project: Project) -> Iterator[Path]:
 
 
 def _backbone_files(project: Project) -> Iterator[Path]:
+    from bocage.models.homemade import NOTE
+
     for run in project.settings.training.runs:
-        note = project.backbones_folder / run.backbone / "backbone.json"
+        note = project.backbones_folder / run.backbone / NOTE
         if note.is_file():
             yield note
 
