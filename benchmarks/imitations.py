@@ -145,7 +145,8 @@ def example_with(layers: Path | None, method: str, *, steps: int, seed: int) -> 
     if layers is not None:
         start, end = text.index("[[reference.layers]]"), text.index("# Every cell that a scene")
         text = text[:start] + _tables(layers, method) + text[end:]
-    return re.sub(r"^steps = \d+", f"steps = {steps}\nseed = {seed}", text, flags=re.MULTILINE)
+    # The first is that of the training run; what follows are the settings of the learning curve.
+    return re.sub(r"^steps = \d+", f"steps = {steps}\nseed = {seed}", text, count=1, flags=re.MULTILINE)
 
 
 def _tables(layers: Path, method: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bocage.outcome import Outcome
 from bocage.project import Project
-from bocage.settings import LayerKind, LayerSettings
+from bocage.settings import LayerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,9 @@ def _layer_files(project: Project) -> Iterator[Path]:
 
 
 def _stratum_layers(project: Project) -> tuple[LayerSettings, ...]:
-    from bocage.reference.paths import layers_of_kind
+    from bocage.reference.paths import layers_of_strata
 
-    given = project.settings.samples
-    kinds: tuple[tuple[LayerKind, str | None], ...] = (("environmental_zones", given.zones), ("urban", given.urban))
-    return tuple(layer for kind, path in kinds for layer in layers_of_kind(project, kind, path))
+    return layers_of_strata(project)
 
 
 def _stratum_files(project: Project) -> Iterator[Path]:
