@@ -150,6 +150,16 @@ def test_the_card_tells_the_data_and_the_log_ground_that_the_pretraining_never_s
 
 
 @pytest.mark.usefixtures("with_tiny")
+def test_a_damaged_file_of_the_threshold_is_written_anew(tmp_path: Path) -> None:
+    project = build(tmp_path, (short_run(steps=2),))
+    expected = train_models(project).figures["ndvi"]
+    rival = project.models_folder / "ndvi.json"
+    for content in ("{", "[]", '{"digest": "other"}'):
+        rival.write_text(content, encoding="utf-8")
+        assert train_models(project).figures["ndvi"] == expected
+
+
+@pytest.mark.usefixtures("with_tiny")
 def test_a_run_stops_when_it_gets_no_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([0.5, 0.6, 0.4, 0.6, 0.9, 0.9])
 

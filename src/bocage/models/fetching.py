@@ -109,9 +109,10 @@ def fetch_weights(
             + ("" if weights.size is None else f", {weights.size} bytes"),
             "it was removed; try again, or fetch from another address with --url",
         )
-    part.replace(path)
     if not weights.digest:
+        # First, since a file of which nothing is said is refused.
         write_text(path.with_name(f"{path.name}{STATED}"), f"{found}  {path.name}\n")
+    part.replace(path)
     return Fetched(path, found, fetched=True)
 
 

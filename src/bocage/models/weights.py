@@ -82,10 +82,14 @@ def check_digest(backbone: Backbone, path: Path) -> None:
     if path.stem == backbone.name and path.name != weights.file:
         # The person called it by the backbone's name: that is the statement asked for below.
         return
+    again = (
+        f"see which one it is: bocage models check {path}; or remove it and fetch the right one: bocage models fetch "
+        f"{backbone.name}"
+    )
     if weights.size is not None and path.stat().st_size != weights.size:
         raise ModelError(
             f"{path} is not the file that Bocage knows: {path.stat().st_size} bytes instead of {weights.size}",
-            f"fetch it again: bocage models fetch {backbone.name}",
+            again,
         )
     stated = path.with_name(f"{path.name}{STATED}")
     known = weights.digest or (stated.read_text(encoding="utf-8")[:_DIGITS].strip() if stated.is_file() else "")
@@ -97,7 +101,7 @@ def check_digest(backbone: Backbone, path: Path) -> None:
     if not digest_file(path).startswith(known.lower()):
         raise ModelError(
             f"{path} is not the file that Bocage knows: its SHA-256 differs",
-            f"remove it and fetch it again: bocage models fetch {backbone.name}",
+            again,
         )
 
 

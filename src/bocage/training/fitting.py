@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -249,7 +250,8 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
 def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
     """Return the figures of the NDVI threshold, fitted on the chips to train with and scored on the test chips."""
     path = project.models_folder / _RIVAL
-    if path.is_file():
+    # Without a file, or with one that does not hold, the threshold is fitted anew.
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         if content["digest"] == chips:
             kept: dict[str, Any] = content["figures"]

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from bocage.cli.application import app
 from bocage.errors import SettingsError, StorageError, TrainingError
 from bocage.project import Project
+from bocage.samples import Samples
 from bocage.settings import BenchmarkSettings, Settings
 from bocage.training.chips import survey
 from bocage.training.curve import run_benchmark
@@ -228,6 +229,18 @@ def test_a_backbone_that_was_pretrained_anew_makes_its_cells_again(tmp_path: Pat
         note.write_text(text, encoding="utf-8")
         digests.add(bench.inputs(cell, arm))
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("weights", [(), ("sample",)])
+def test_weights_that_changed_make_their_cells_again(tmp_path: Path, weights: tuple[str, ...]) -> None:
+    run = {"steps": 2, "batch_size": 2, "crop": 64, "weights": weights}
+    project = project_of(tmp_path, run=run)
+    arm, cell = project.settings.benchmark.arms[0], Cell("random", 0, 2)
+    before = Bench(project).inputs(cell, arm)
+    table = Samples.read(project).table
+    table.loc[table["split"] == "train", "weight"] = range(1, 1 + int((table["split"] == "train").sum()))
+    Samples(table).write(project.samples_file)
+    assert (Bench(project).inputs(cell, arm) != before) == bool(weights)
 
 
 def test_two_processes_make_what_one_makes(tmp_path: Path, done: tuple[Project, dict[str, Any]]) -> None:

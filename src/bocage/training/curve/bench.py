@@ -19,6 +19,7 @@ from bocage.training.curve.annotation import AnnotatedStore
 from bocage.training.curve.cell import Cell, CellRecord, cell_inputs
 from bocage.training.curve.units import Unit, find_units, order_units, unit_edge
 from bocage.training.fitting import RECIPE, train_run
+from bocage.training.weighting import Weighting
 
 PACKAGES = "packages"
 
@@ -57,16 +58,17 @@ class Bench:
         self.units = find_units(self._stores["train"], unit_edge(project), settings.minimum_decided)
         self._samples = Samples.read(project)
         scenes = project.settings.scenes
-        self._ground = digest_json(
-            [
-                RECIPE,
-                digest_chips(splits),
-                scenes.stretch,
-                scenes.percentiles,
-                project.grid.resolution,
-                project.grid.crs,
-            ]
-        )
+        ground = [
+            RECIPE,
+            digest_chips(splits),
+            scenes.stretch,
+            scenes.percentiles,
+            project.grid.resolution,
+            project.grid.crs,
+        ]
+        # The arms share what a pixel counts by; where all count the same there is nothing to digest.
+        weighting = Weighting.of(project, settings.run, splits["train"])
+        self._ground = digest_json(ground if weighting is None else [*ground, weighting.digest])
         self._ordered = cache(self._order)
 
     def check_budgets(self, budgets: tuple[int, ...]) -> None:
