@@ -29,11 +29,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import geopandas
 import numpy as np
-from imitations import OUTSIDE, data_folder, example_with, write_layers
+from imitations import OUTSIDE, data_folder, example_with, truth_layer, write_layers
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
-from truth import test_iou, truth_layer
+from truth import test_iou
 
 from bocage.chain import run_stage
 from bocage.grid import Bounds, Window

@@ -25,17 +25,17 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import numpy as np
-from imitations import LARGEST_SMALL_FEATURE, OUTSIDE, TREE, data_folder, layer_settings, write_layers
+from imitations import LARGEST_SMALL_FEATURE, OUTSIDE, layer_settings, truth_layer, write_layers
 from numpy.typing import NDArray
 
 from bocage.grid import Window
 from bocage.project import Project
 from bocage.reference.evidence import Sources
 from bocage.reference.latent import LatentModel
-from bocage.reference.layer import label_of, open_layer
+from bocage.reference.layer import label_of
 from bocage.reference.learning import symbols_on, voters
 from bocage.reference.symbols import alphabet_of
-from bocage.settings import LayerSettings, ReferenceSettings, Settings
+from bocage.settings import ReferenceSettings, Settings
 
 METHODS = ("rules", "rules without dates", "latent", "latent, agreement alone")
 WANTED_DECIDED = 0.9
@@ -83,10 +83,7 @@ class Tally:
 
 def truth_of(project: Project) -> list[tuple[Window, NDArray[np.uint8]]]:
     """Return the true labels of every scene on the project's lattice."""
-    settings = LayerSettings(
-        kind="classes", paths=(str(data_folder() / "ohio" / "labels_*.tif"),), tree=(TREE,), ignore=(OUTSIDE,)
-    )
-    layer = open_layer(settings, project)
+    layer = truth_layer(project)
     return [(file.window, label_of(layer, project.grid, file.window)) for file in layer.files]
 
 

@@ -35,8 +35,9 @@ from bocage.samples import Samples, cut_chips, draw_samples
 from bocage.scenes import Catalogue, catalogue_scenes
 from bocage.settings import RunSettings
 from bocage.simulation import simulate
-from bocage.training import train_models
+from bocage.training import pretrain, train_models
 from bocage.training.homogeneity import measure_homogeneity, summary
+from bocage.training.scores import Agreement
 
 FAMILIES = ("PHR", "SPOT", "WV2", "GEOSAT2")
 TRAINED = ("PHR", "WV2")
@@ -88,20 +89,13 @@ def restrict(project: Project, whole: Samples, *, every_image: bool) -> None:
     Samples(table[keep].reset_index(drop=True)).write(project.samples_file)
 
 
-def scores(project: Project, test: dict[str, Any]) -> dict[str, float]:
+def scores(project: Project, test: dict[str, Any]) -> dict[str, float | None]:
     """Return the IoU on the test ground over the scenes of trained sensors and of others."""
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    counts = {True: [0.0, 0.0], False: [0.0, 0.0]}
+    counts = {True: Agreement(), False: Agreement()}
     for name, scene in test["scenes"].items():
-        if scene["iou"] is None:
-            continue
-        # With trees t, found f = recall t and false ones, the union is f / IoU.
-        found = (scene["recall"] or 0.0) * scene["tree_share"] * scene["pixels"]
-        union = found / scene["iou"] if scene["iou"] else scene["tree_share"] * scene["pixels"]
-        both = counts[catalogue.scene(name).sensor in TRAINED]
-        both[0] += found
-        both[1] += union
-    return {name: round(counts[seen][0] / counts[seen][1], 4) for name, seen in (("seen", True), ("unseen", False))}
+        counts[catalogue.scene(name).sensor in TRAINED] += Agreement.from_counts(scene["counts"])
+    return {"seen": counts[True].iou, "unseen": counts[False].iou}
 
 
 def measure(project: Project, arm: Arm, steps: int, seed: int) -> dict[str, Any]:
@@ -137,19 +131,6 @@ def measure(project: Project, arm: Arm, steps: int, seed: int) -> dict[str, Any]
     }
 
 
-def skipped(arm: Arm) -> str:
-    """Return why an arm cannot be run with this version, or nothing."""
-    from bocage.models import BACKBONES
-
-    if arm.backbone == PRETRAINED or arm.backbone in BACKBONES:
-        return ""
-    try:
-        import bocage.models.forest  # noqa: F401
-    except ImportError:
-        return f"SKIPPED: this version has no {arm.backbone}"
-    return ""
-
-
 def compare(folder: Path, arms: Sequence[Arm], *, steps: int, size: float, seeds: int) -> list[dict[str, Any]]:
     """Return the figures of every arm and seed; a seed is another landscape, too."""
     rows: list[dict[str, Any]] = []
@@ -157,14 +138,8 @@ def compare(folder: Path, arms: Sequence[Arm], *, steps: int, size: float, seeds
         project = prepare(folder / str(seed), seed, size)
         whole = Samples.read(project)
         for arm in arms:
-            if why := skipped(arm):
-                rows.append({"arm": arm.name, "seed": seed, "skipped": why})
-                print(f"{arm.name}: {why}", file=sys.stderr)
-                continue
             restrict(project, whole, every_image=arm.every_image)
             if arm.backbone == PRETRAINED:
-                from bocage.training.pretraining import pretrain
-
                 clock = time.perf_counter()
                 pretrain(project, backbone="efficientnet_lite0", name=PRETRAINED, steps=steps)
                 print(f"pretraining: {time.perf_counter() - clock:.0f} s", file=sys.stderr)
@@ -195,12 +170,10 @@ def main() -> None:
     print(f"trained on {', '.join(TRAINED)}; IoU and agreement on ground that training never saw")
     print(f"{'arm':<34}{'seed':>5}{'seen':>8}{'unseen':>8}{'agree IoU':>11}{'differ':>9}{'|dp|':>8}{'seconds':>9}")
     for row in rows:
-        if "skipped" in row:
-            print(f"{row['arm']:<34}{row['seed']:>5}  {row['skipped']}")
-            continue
         same = row["homogeneity"]
         print(
-            f"{row['arm']:<34}{row['seed']:>5}{row['iou_seen_sensors']:>8.3f}{row['iou_unseen_sensors']:>8.3f}"
+            f"{row['arm']:<34}{row['seed']:>5}"
+            f"{row['iou_seen_sensors'] or 0:>8.3f}{row['iou_unseen_sensors'] or 0:>8.3f}"
             f"{same['iou'] or 0:>11.3f}{same['differing']:>9.4f}{same['difference']:>8.4f}{row['seconds']:>9.0f}"
         )
 

@@ -2,7 +2,7 @@
 
 Tree cover density (10 m, shifted, noisy, blind to thin cover), small woody features (5 m, three years old, without
 small crowns) and canopy height (2 m, a mean error of 2.8 m). The benchmarks of fusion, training and corrections share
-them.
+them and the labels.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from bocage.project import Project
+from bocage.reference.layer import Layer, open_layer
 from bocage.settings import LayerSettings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +34,12 @@ Field = NDArray[np.float64]
 def data_folder() -> Path:
     """Return the folder of the real data."""
     return Path(os.environ.get("BOCAGE_DATA", str(ROOT.parent / "shared" / "data")))
+
+
+def truth_layer(project: Project) -> Layer:
+    """Return the labels by hand."""
+    pattern = str(data_folder() / "ohio" / "labels_*.tif")
+    return open_layer(LayerSettings(kind="classes", paths=(pattern,), tree=(TREE,), ignore=(OUTSIDE,)), project)
 
 
 def coarsen(values: Field, fine: float, coarse: float) -> Field:
@@ -145,7 +153,8 @@ def example_with(layers: Path | None, method: str, *, steps: int, seed: int) -> 
     if layers is not None:
         start, end = text.index("[[reference.layers]]"), text.index("# Every cell that a scene")
         text = text[:start] + _tables(layers, method) + text[end:]
-    return re.sub(r"^steps = \d+", f"steps = {steps}\nseed = {seed}", text, flags=re.MULTILINE)
+    # The first is that of the training run; what follows are the settings of the learning curve.
+    return re.sub(r"^steps = \d+", f"steps = {steps}\nseed = {seed}", text, count=1, flags=re.MULTILINE)
 
 
 def _tables(layers: Path, method: str) -> str:

@@ -1,23 +1,16 @@
-"""The labels by hand of the Ohio scenes, and what a model is worth against them on the scenes kept for the test."""
+"""What a model is worth against the labels by hand of the Ohio scenes that are kept for the test."""
 
 from __future__ import annotations
 
 import numpy as np
-from imitations import OUTSIDE, TREE, data_folder
+from imitations import OUTSIDE, truth_layer
 
 from bocage.models import load_model
 from bocage.project import Project
-from bocage.reference.layer import Layer, label_of, open_layer
+from bocage.reference.layer import label_of
 from bocage.samples import Samples
-from bocage.settings import LayerSettings
 from bocage.training.chips import ChipStore, survey
 from bocage.training.evaluation import predict_chip
-
-
-def truth_layer(project: Project) -> Layer:
-    """Return the labels by hand."""
-    pattern = str(data_folder() / "ohio" / "labels_*.tif")
-    return open_layer(LayerSettings(kind="classes", paths=(pattern,), tree=(TREE,), ignore=(OUTSIDE,)), project)
 
 
 def test_iou(project: Project) -> float:

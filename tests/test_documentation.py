@@ -27,6 +27,17 @@ def test_the_page_of_the_command_line_is_that_of_the_program() -> None:
     assert page.strip() == written.stdout.strip(), "run: make docs"
 
 
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *(ROOT / "src" / "bocage" / "templates").glob("*.toml")],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_what_is_named_of_the_code_and_the_benchmarks_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for named in re.findall(r"(?:src/bocage|benchmarks)/[\w./]*\w", text):
+        assert (ROOT / named).exists(), f"{page.name} names {named}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):

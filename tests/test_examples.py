@@ -37,7 +37,7 @@ def test_it_reads_nothing_that_a_stage_writes(project: Project) -> None:
         for folder in (
             project.labels_folder, project.chips_folder, project.models_folder, project.map_folder,
             project.features_folder, project.products_folder, project.accuracy_folder, project.report_folder,
-            project.receipts_folder,
+            project.receipts_folder, project.backbones_folder, project.benchmark_folder,
         )
     }  # fmt: skip
     settings = project.settings

@@ -11,7 +11,7 @@ from typing import Any
 
 from bocage.outcome import Outcome
 from bocage.project import Project
-from bocage.settings import LayerKind, LayerSettings
+from bocage.settings import LayerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,9 @@ def _layer_files(project: Project) -> Iterator[Path]:
 
 
 def _stratum_layers(project: Project) -> tuple[LayerSettings, ...]:
-    from bocage.reference.paths import layers_of_kind
+    from bocage.reference.paths import layers_of_strata
 
-    given = project.settings.samples
-    kinds: tuple[tuple[LayerKind, str | None], ...] = (("environmental_zones", given.zones), ("urban", given.urban))
-    return tuple(layer for kind, path in kinds for layer in layers_of_kind(project, kind, path))
+    return layers_of_strata(project)
 
 
 def _stratum_files(project: Project) -> Iterator[Path]:
@@ -112,8 +110,10 @@ def _stratum_files(project: Project) -> Iterator[Path]:
 
 
 def _backbone_files(project: Project) -> Iterator[Path]:
+    from bocage.models.homemade import NOTE
+
     for run in project.settings.training.runs:
-        note = project.backbones_folder / run.backbone / "backbone.json"
+        note = project.backbones_folder / run.backbone / NOTE
         if note.is_file():
             yield note
 

@@ -16,6 +16,7 @@ from bocage.errors import ModelError
 from bocage.models import build_network
 from bocage.models.checkpoint import read_checkpoint
 from bocage.models.identification import compare, identify
+from bocage.models.kinds import describe
 
 PAGE = b"<!DOCTYPE html><html><body>Sign in to go on</body></html>"
 
@@ -78,6 +79,15 @@ def test_a_file_is_told_by_its_tensors(resnet: Path) -> None:
     assert not other.strict
     assert set(other.unexpected) == set(tensors)
     assert "lacks features.0.0.weight" in other.reason
+
+
+def test_what_begins_as_a_swin_and_does_not_attend_is_none() -> None:
+    from torchvision.models import mobilenet_v3_small, swin_t
+
+    with torch.device("meta"):
+        other, swin = mobilenet_v3_small().state_dict(), swin_t().state_dict()
+    assert "Swin" not in describe(other)
+    assert describe(swin).startswith("a Swin-T or S on red")
 
 
 def test_the_command_tells_and_its_status_says_whether_it_loads(resnet: Path, tmp_path: Path) -> None:

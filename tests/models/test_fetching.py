@@ -1,6 +1,7 @@
 """Fetching: from a server on this machine, that breaks off, ignores ranges, lies and refuses."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bocage.cli.application import app
 from bocage.errors import ModelError
 from bocage.models import BACKBONES, fetch_weights, find_weights
 from bocage.models.backbone import Backbone
@@ -51,6 +54,10 @@ class Handler(BaseHTTPRequestHandler):
         begin = 0
         if asked and does.ranges and self.headers.get("If-Range") == does.tag:
             begin = int(asked.removeprefix("bytes=").rstrip("-"))
+        if begin >= len(CONTENT):
+            self.send_response(416)
+            self.end_headers()
+            return
         self.send_response(206 if begin else does.status)
         if begin:
             self.send_header("Content-Range", f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}")
@@ -119,6 +126,14 @@ def test_a_download_that_was_broken_off_goes_on_where_it_stopped(server: Server,
     server.behaviour.asked.clear()
     assert fetch_weights(entry(server.url)).path.read_bytes() == CONTENT
     assert server.behaviour.asked == [("/weights.pth", f"bytes={there}-")]
+
+
+def test_a_kill_between_the_last_byte_and_the_name_is_mended(server: Server, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "weights.pth.part").write_bytes(CONTENT)
+    (folder / "weights.pth.part.tag").write_text(server.behaviour.tag, encoding="utf-8")
+    assert fetch_weights(entry(server.url)).path.read_bytes() == CONTENT
+    assert [path.name for path in folder.iterdir()] == ["weights.pth"]
 
 
 @pytest.mark.parametrize("change", ["ranges", "tag"])
@@ -191,6 +206,20 @@ def test_where_no_digest_is_known_the_person_has_to_say_so(server: Server, folde
         find_weights(unknown)
 
 
+def test_a_kill_leaves_no_file_of_which_nothing_is_said(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    unknown = entry(server.url, digest="", size=None)
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.models.fetching.write_text", kill)
+        with pytest.raises(KeyboardInterrupt):
+            fetch_weights(unknown, unverified=True)
+    assert fetch_weights(unknown, unverified=True).path.read_bytes() == CONTENT
+
+
 def test_a_digest_that_contradicts_the_known_one_is_refused(server: Server, folder: Path) -> None:
     with pytest.raises(ModelError, match="begins with"):
         fetch_weights(entry(server.url), digest="0" * 64)
@@ -203,8 +232,22 @@ def test_an_altered_file_on_the_disk_is_refused(server: Server, folder: Path) ->
     with pytest.raises(ModelError, match="SHA-256 differs"):
         find_weights(entry(server.url))
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(ModelError, match="bytes instead of"):
+    with pytest.raises(ModelError, match="bytes instead of") as caught:
         find_weights(entry(server.url))
+    assert f"bocage models check {path}" in caught.value.mend
+
+
+def test_the_command_fetches_once_and_refuses_another_file(server: Server, folder: Path) -> None:
+    runner = CliRunner()
+    command = ["models", "fetch", "dinov2_vit_base", "--unverified", "--url", server.url, "--json"]
+    told = [json.loads(runner.invoke(app, command).stdout) for _ in range(2)]
+    assert [one["fetched"] for one in told] == [True, False]
+    assert {one["sha256"] for one in told} == {DIGEST}
+    assert Path(told[0]["weights"]).read_bytes() == CONTENT
+    wrong = runner.invoke(app, ["models", "fetch", "satlas_aerial_si", "--url", server.url])
+    assert isinstance(wrong.exception, ModelError)
+    assert "gave another file than aerial_swinb_si.pth" in str(wrong.exception)
+    assert not (folder / "aerial_swinb_si.pth").exists()
 
 
 def test_the_weights_of_a_package_are_the_known_file(folder: Path) -> None:

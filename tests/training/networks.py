@@ -1,7 +1,5 @@
 """Networks of a few hundred weights that are to training what real ones are."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
@@ -59,15 +57,13 @@ class HungryNetwork(TinyNetwork):
         return logit
 
 
-def tiny(backbone: str, pretrained: bool, *, weights: Path | None = None) -> TinyNetwork:
+def tiny(*_: object, **__: object) -> TinyNetwork:
     """Stand in for ``build_network``."""
-    del backbone, pretrained, weights
     return TinyNetwork()
 
 
-def steady(backbone: str, pretrained: bool, *, weights: Path | None = None) -> TinyNetwork:
+def steady(*_: object, **__: object) -> TinyNetwork:
     """Stand in for ``build_network``: what a crop gives does not depend on its companions, nor on chance."""
-    del backbone, pretrained, weights
     network = TinyNetwork(normalised=False)
     for drop in network.drops:
         drop.p = 0.0

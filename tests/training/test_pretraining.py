@@ -220,6 +220,15 @@ def test_a_loss_that_is_no_number_is_told(tmp_path: Path) -> None:
         _pretrain(build(tmp_path, 1, learning_rate=1e30))
 
 
+def test_want_of_memory_is_told_with_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(ReconstructionTask, "error", full)
+    with pytest.raises(TrainingError, match=r"do not fit into memory\n.*lower pretraining\.batch_size"):
+        _pretrain(build(tmp_path, 1))
+
+
 @pytest.mark.parametrize(
     "change",
     [

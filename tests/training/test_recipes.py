@@ -61,6 +61,17 @@ def test_gradients_reach_what_the_recipe_lets_learn(
     assert moved[True] > 0 or frozen == 0
 
 
+@pytest.mark.parametrize(("changes", "frozen"), [({"recipe": "frozen"}, 30), ({"recipe": "gradual", "steps": 60}, 18)])
+def test_gradients_reach_those_parts_of_satlas(changes: dict[str, Any], frozen: int) -> None:
+    network, run = build_network("satlas_aerial_si", pretrained=False), short_run(**changes)
+    depths = network.depths()
+    thaw(network, run, 12)
+    assert (len(depths), frozen_depths(run, len(depths), 12)) == (30, frozen)
+    _step(network)
+    assert all(one.grad is None for part in depths[:frozen] for one in part)
+    assert all(one.grad is not None for part in (*depths[frozen:], network.fresh()) for one in part)
+
+
 def test_gradual_unfreezing_goes_from_the_deepest_to_the_first() -> None:
     run = short_run(recipe="gradual", steps=100)
     left = [frozen_depths(run, 5, step) for step in range(100)]

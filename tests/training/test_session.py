@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from bocage.errors import SettingsError, TrainingError
-from bocage.models import load_model, read_description
+from bocage.models import find_backbone, load_model, read_description
 from bocage.models.network import build_network
 from bocage.project import Project
 from bocage.training import train_models, train_run
@@ -129,6 +130,33 @@ def test_one_run_on_any_chips_into_any_folder(tmp_path: Path) -> None:
     assert set(figures["test"]["scenes"]) == {"scene4"}
     assert (tmp_path / "elsewhere" / "model.safetensors").is_file()
     assert not (project.models_folder / "few").exists()
+
+
+@pytest.mark.usefixtures("with_tiny")
+def test_the_card_tells_the_data_and_the_log_ground_that_the_pretraining_never_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = find_backbone("efficientnet_lite0")
+    coarse = replace(known, contract=replace(known.contract, resolution=(10.0, 30.0)))
+    monkeypatch.setattr("bocage.training.fitting.find_backbone", lambda _: coarse)
+    project = build(tmp_path, (short_run(steps=2),))
+    train_models(project)
+    assert "was pretrained on pixels of 10 to 30 m" in caplog.text
+    splits = survey(project)
+    scenes = {chip.scene_id for chip in splits["train"]}
+    card = (project.models_folder / "slf" / "README.md").read_text(encoding="utf-8")
+    assert f"| chips | {len(splits['train'])} of {len(scenes)} scenes |" in card
+    assert digest_chips(splits) in card
+
+
+@pytest.mark.usefixtures("with_tiny")
+def test_a_damaged_file_of_the_threshold_is_written_anew(tmp_path: Path) -> None:
+    project = build(tmp_path, (short_run(steps=2),))
+    expected = train_models(project).figures["ndvi"]
+    rival = project.models_folder / "ndvi.json"
+    for content in ("{", "[]", '{"digest": "other"}'):
+        rival.write_text(content, encoding="utf-8")
+        assert train_models(project).figures["ndvi"] == expected
 
 
 @pytest.mark.usefixtures("with_tiny")

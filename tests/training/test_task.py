@@ -23,7 +23,7 @@ ERRORS = [RuntimeError(_ALLOCATOR), torch.OutOfMemoryError("CUDA out of memory. 
 def _train(folder: Path, monkeypatch: pytest.MonkeyPatch, network: TinyNetwork, **changes: Any) -> dict[str, Any]:
     """Train in a project of its own and return the weights."""
     run = short_run(batch_size=8, steps=3, validate_every=2, select="last", **changes)
-    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_: network)
+    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_, **__: network)
     project = build(folder, (run,))
     train_models(project)
     return load_file(project.models_folder / "slf" / "model.safetensors")
@@ -34,7 +34,7 @@ def _steady(error: RuntimeError, most: int) -> HungryNetwork:
     for drop in network.drops:
         drop.p = 0.0
     torch.manual_seed(0)
-    network.load_state_dict(steady("", False).state_dict())
+    network.load_state_dict(steady().state_dict())
     return network
 
 
@@ -87,7 +87,7 @@ def test_a_kill_keeps_the_size_of_the_parts(
     _kill_after(project, 3, monkeypatch)
     caplog.clear()
     network = HungryNetwork(ERRORS[0], most=4)
-    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_: network)
+    monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_, **__: network)
     train_models(project)
     assert network.sizes[0] == 4
     assert not [record for record in caplog.records if "does not fit" in record.getMessage()]
@@ -103,7 +103,7 @@ def _kill_after(project: Project, step: int, monkeypatch: pytest.MonkeyPatch) ->
 
     with monkeypatch.context() as patch:
         patch.setattr(SegmentationTask, "_learn", watch)
-        patch.setattr("bocage.training.fitting.build_network", lambda *_: HungryNetwork(ERRORS[0], most=4))
+        patch.setattr("bocage.training.fitting.build_network", lambda *_, **__: HungryNetwork(ERRORS[0], most=4))
         with pytest.raises(MemoryError):
             train_models(project)
 

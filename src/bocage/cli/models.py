@@ -27,11 +27,12 @@ def list_(
 ) -> None:
     """List the backbones: size, licence, bands, what they saw, and whether their weights are on this disk."""
     from bocage.models import BACKBONES
-    from bocage.models.homemade import list_homemade
+    from bocage.models.homemade import WEIGHTS, homemade_folder, list_homemade
     from bocage.models.weights import locate_weights
 
     entries = [(entry, locate_weights(entry)) for entry in BACKBONES.values()]
-    own = list_homemade(Project.open(project)) if project is not None else []
+    opened = Project.open(project) if project is not None else None
+    own = list_homemade(opened) if opened is not None else []
     if as_json:
         answer(
             {
@@ -61,7 +62,7 @@ def list_(
             "".join(band[0].upper() for band in BACKBONES[note.backbone].contract.bands),
             f"{len(note.scenes)} scenes of this project, from {note.start.partition(' ')[0]} {note.backbone}",
             note.licence,
-            "on disk",
+            "on disk" if opened and (homemade_folder(opened, note.name) / WEIGHTS).is_file() else "missing",
             BACKBONES[note.backbone].extra,
         )
         for note in own

@@ -19,6 +19,7 @@ from bocage.features.woody import cell_probability, woody_state
 from bocage.grid import Grid, Tile, Tiling, Window
 from bocage.project import Project
 from bocage.reference.layer import Layer, open_layer
+from bocage.reference.paths import layers_of_kind
 from bocage.settings import LayerKind
 
 Mosaic = Callable[[Window], NDArray[np.uint8]]
@@ -172,8 +173,7 @@ def read_ground(
 
 def layers_of(project: Project, kind: LayerKind, grid: Grid) -> list[Layer]:
     """Open the registered layers of a kind on a lattice, the newest first."""
-    registered = [layer for layer in project.settings.reference.layers if layer.kind == kind]
-    return [open_layer(layer, project, grid) for layer in sorted(registered, key=lambda layer: -(layer.year or 0))]
+    return [open_layer(layer, project, grid) for layer in layers_of_kind(project, kind)]
 
 
 def _layer_values(project: Project, kind: LayerKind, grid: Grid, window: Window) -> NDArray[np.float32] | None:

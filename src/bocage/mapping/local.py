@@ -5,17 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from bocage.errors import MappingError
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.worker import Work, Worker
+from bocage.processes import end_with_parent, spread
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -48,36 +46,20 @@ class LocalEngine:
 
 
 def _run_pool(jobs: Sequence[TileJob], work: Work, workers: int) -> Iterator[TileSummary]:
-    # Spawn, not fork: a forked process inherits GDAL's and the model's threads in an unknown state.
-    context = multiprocessing.get_context("spawn")
-    arguments = (work, context.Value("i", 0), workers, _gpus())
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=arguments)
-    waiting = iter(jobs)
-    running: set[Future[TileSummary]] = set()
+    started = multiprocessing.get_context("spawn").Value("i", 0)
     try:
-        # Few jobs are handed out ahead, so that after an error none but those under way is still mapped.
-        for job in waiting:
-            running.add(pool.submit(_run, job))
-            if len(running) < workers + 1:
-                continue
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
+        yield from spread(jobs, _run, workers, _begin, work, started, workers, _gpus())
     except BrokenProcessPool as error:
         raise MappingError(
             "a worker of the mapping died, perhaps for want of memory",
             "run the same command again with fewer workers; tiles that were finished are kept",
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _begin(work: Work, started: Synchronized[int], workers: int, gpus: int) -> None:
     """Prepare a pool process: its own share of the machine, its own model."""
     global _here  # noqa: PLW0603 - a pool process has one worker, and a pool hands its tasks no other place for it
-    _end_with_parent()
+    end_with_parent()
     with started.get_lock():
         index = started.value
         started.value += 1
@@ -96,19 +78,6 @@ def _begin(work: Work, started: Synchronized[int], workers: int, gpus: int) -> N
 def _run(job: TileJob) -> TileSummary:
     assert _here is not None
     return _here.run(job)
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent is killed: a pool process would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, name="bocage-parent", daemon=True).start()
 
 
 def _gpus() -> int:

@@ -34,13 +34,12 @@ def card_of(description: ModelDescription, digest: str, parameters: int) -> str:
         "## Where its weights come from, and under which licence",
         "",
     ]
-    if description.pretrained and known:
-        lines += [
-            f"It began with weights that had seen {description.source}: {known.source}, {known.citation}.",
-            f"Their licence, **{known.licence}**, binds whoever passes this model on.",
-        ]
-    elif description.pretrained:
-        lines.append(f"It began with weights that had seen {description.source}.")
+    if description.pretrained:
+        # What the project pretrained itself is not the file that the backbone's entry tells of.
+        published = f": {known.source}, {known.citation}" if known and description.source == known.pretrained_on else ""
+        lines.append(f"It began with weights that had seen {description.source}{published}.")
+        if description.licence:
+            lines.append(f"Their licence, **{description.licence}**, binds whoever passes this model on.")
     else:
         lines.append("It began with random weights: no licence but that of the training data binds it.")
     lines += ["", "## What it was trained on", ""]

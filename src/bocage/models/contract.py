@@ -1,4 +1,4 @@
-"""What a backbone expects to be fed: bands, scale, size, ground sampling distance. A mismatch is an error.
+"""What a backbone expects to be fed. A mismatch of bands, scale or size is an error; the pixel of its ground is told.
 
 A wrong scale does not crash: it trains, and loses a third of the score. So what can be checked is checked at the door
 of the network, and the scaling itself is part of the network, where nobody outside can get it wrong.
@@ -62,6 +62,10 @@ class InputContract:
         """Indices of the trunk's bands among ``BANDS``."""
         return tuple(BANDS.index(band) for band in self.bands)
 
+    def covers(self, resolution: float) -> bool:
+        """Return whether the pretraining saw pixels of so many metres; one on photographs saw none."""
+        return self.resolution is None or self.resolution[0] <= resolution <= self.resolution[1]
+
     def check_bands(self, bands: Sequence[str]) -> None:
         """Refuse images whose bands are others, or in another order, than ``BANDS``.
 
@@ -118,9 +122,7 @@ class InputContract:
                 f"images from {low:g} to {high:g} are not bytes",
                 "give the values 0..255 that the scene reader returns; NaN and counts of 16 bits are not among them",
             )
-        if 0 < high <= 1 and not images.is_floating_point():
-            return
-        if 0 < high <= 1 and bool((images != images.round()).any()):
+        if images.is_floating_point() and 0 < high <= 1 and bool((images != images.round()).any()):
             raise ModelError(
                 f"images from {low:g} to {high:g} were divided already; the network scales them itself",
                 "give the values 0..255 that the scene reader returns",

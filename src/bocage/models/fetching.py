@@ -109,14 +109,15 @@ def fetch_weights(
             + ("" if weights.size is None else f", {weights.size} bytes"),
             "it was removed; try again, or fetch from another address with --url",
         )
-    part.replace(path)
     if not weights.digest:
+        # First, since a file of which nothing is said is refused.
         write_text(path.with_name(f"{path.name}{STATED}"), f"{found}  {path.name}\n")
+    part.replace(path)
     return Fetched(path, found, fetched=True)
 
 
 def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None) -> None:
-    """Fill ``part``, going on where it ends, trying again as long as each try brings something."""
+    """Fill ``part``, going on where it ends, trying a few times as long as each try brings something."""
     if urlsplit(url).scheme not in {"http", "https"}:
         raise ModelError(f"{url} is not an address of the web", "give one that begins with https://")
     tag = part.with_name(f"{part.name}.tag")
@@ -128,6 +129,10 @@ def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None)
                 return
         except urllib.error.HTTPError as error:
             with error:
+                if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and tag.is_file():
+                    # Nothing is left to ask for: what is there was whole before a kill, or is of another file.
+                    tag.unlink()
+                    continue
                 raise _answered(error.code, url, backbone) from error
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             if isinstance(error, urllib.error.URLError) and before == (part.stat().st_size if part.is_file() else 0):

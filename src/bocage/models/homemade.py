@@ -88,13 +88,14 @@ class Trunk:
         A backbone of Bocage, or the name of a forest.
     weights
         The weights of a home-made one; None for the published or random ones.
-    source
-        Name and SHA-256 of home-made weights, which the package keeps; else empty.
+    source, licence
+        Name and SHA-256 of home-made weights, and their licence, which the package keeps; else empty.
     """
 
     backbone: str
     weights: Path | None = None
     source: str = ""
+    licence: str = ""
 
 
 def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
@@ -118,7 +119,8 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
             "backbone %s was pretrained at %g m with stretch %s; this project has %g m and %s",
             *(name, note.resolution, note.stretch, *here),
         )
-    return Trunk(note.backbone, weights, f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}")
+    source = f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}"
+    return Trunk(note.backbone, weights, source, note.licence)
 
 
 def save_homemade(project: Project, trunk: nn.Module, note: HomemadeBackbone) -> Path:

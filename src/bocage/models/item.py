@@ -15,6 +15,8 @@ from bocage.scenes.stretch import Method
 
 UNET = "U-Net with fine stem"
 """The architecture of every network that ``build_network`` makes."""
+TORCH = "PyTorch"
+"""The framework of all networks; what has another is no network and takes images of any size."""
 WEIGHTS, ITEM = "model.safetensors", "model.json"
 # Multihash prefix of a SHA-256: the function's code and the length, as the file extension asks for.
 SHA256 = "1220"
@@ -54,7 +56,9 @@ class ModelDescription:
     pretrained
         Whether the trunk began with pretrained weights.
     pretrained_source
-        What those had seen; empty: what the backbone's entry says.
+        What those had seen, where the project made them itself; empty: what the backbone's entry says.
+    pretrained_licence
+        The licence of such weights.
     metrics
         IoU, F1, precision and recall on the test chips.
     hyperparameters
@@ -76,9 +80,10 @@ class ModelDescription:
     stretch: Method
     chip: int
     architecture: str = UNET
-    framework: str = "PyTorch"
+    framework: str = TORCH
     pretrained: bool = False
     pretrained_source: str = ""
+    pretrained_licence: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     training_digest: str = ""
@@ -94,6 +99,14 @@ class ModelDescription:
             return ""
         known = BACKBONES.get(self.backbone)
         return self.pretrained_source or (known.pretrained_on if known else "")
+
+    @property
+    def licence(self) -> str:
+        """The licence of the weights that it began with, empty where it began at random."""
+        if not self.pretrained:
+            return ""
+        known = BACKBONES.get(self.backbone)
+        return self.pretrained_licence or (known.licence if known else "")
 
 
 def item_of(description: ModelDescription, digest: str, size: int, parameters: int, framework: str) -> dict[str, Any]:
@@ -116,10 +129,11 @@ def item_of(description: ModelDescription, digest: str, size: int, parameters: i
             "bocage:stretch": description.stretch,
             "bocage:percentiles": list(description.percentiles),
             "bocage:chip": description.chip,
-            "bocage:multiple": MULTIPLE if description.architecture == UNET else 1,
+            "bocage:multiple": MULTIPLE if description.framework == TORCH else 1,
             "bocage:metrics": dict(description.metrics),
             "bocage:training_digest": description.training_digest,
             "bocage:data": dict(description.data),
+            "bocage:pretrained_licence": description.licence,
         },
         "links": [],
         "assets": {
@@ -161,6 +175,7 @@ def description_of(item: Mapping[str, Any]) -> tuple[ModelDescription, str]:
         framework=str(properties["mlm:framework"]),
         pretrained=bool(properties["mlm:pretrained"]),
         pretrained_source=str(properties["mlm:pretrained_source"] or ""),
+        pretrained_licence=str(properties.get("bocage:pretrained_licence", "")),
         metrics=dict(properties["bocage:metrics"]),
         hyperparameters=dict(properties.get("mlm:hyperparameters", {})),
         training_digest=str(properties["bocage:training_digest"]),

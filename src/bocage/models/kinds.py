@@ -23,7 +23,8 @@ _BANDS = {
 def describe(tensors: Mapping[str, Tensor]) -> str:
     """Return in words what the names and shapes of tensors say."""
     for name, tensor in tensors.items():
-        if (found := _SWIN.match(name)) and tensor.ndim == 4:
+        # EfficientNet, MobileNet and DenseNet of torchvision begin with the same name; only a Swin attends.
+        if (found := _SWIN.match(name)) and tensor.ndim == 4 and any(".attn." in other for other in tensors):
             return _swin(found[1], tensor, tensors)
         if (found := _RESNET.match(name)) and f"{found[1]}layer1.0.conv1.weight" in tensors:
             return _resnet(found[1], tensor, tensors)

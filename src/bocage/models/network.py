@@ -126,6 +126,8 @@ def build_network(
     ------
     ModelError
         If the backbone is unknown, or its weights are missing, are another file's or do not fit.
+    MissingExtraError
+        If it needs an optional dependency that is not installed.
     """
     chosen = find_backbone(backbone)
     trunk = chosen.build(stochastic_depth)

@@ -6,6 +6,7 @@ or mixed up is refused in words.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from bocage.files import digest_file, write_bytes, write_json, write_text
 from bocage.models.backbones import BACKBONES
 from bocage.models.card import CARD, card_of
 from bocage.models.forest import ARCHITECTURE as FOREST
-from bocage.models.item import ITEM, UNET, WEIGHTS, ModelDescription, description_of, item_of
+from bocage.models.item import ITEM, TORCH, UNET, WEIGHTS, ModelDescription, description_of, item_of
 from bocage.models.network import build_network
 from bocage.models.probe import PROBE, Probe
 from bocage.models.segmenter import Segmenter, TorchSegmenter
@@ -62,9 +63,8 @@ def save_package(
     weights = folder / WEIGHTS
     write_bytes(weights, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
     digest = digest_file(weights)
-    version = metadata.version("torch" if description.framework == "PyTorch" else description.framework).partition("+")[
-        0
-    ]
+    library = "torch" if description.framework == TORCH else description.framework
+    version = metadata.version(library).partition("+")[0]
     write_text(folder / CARD, card_of(description, digest, parameters))
     write_json(folder / ITEM, item_of(description, digest, weights.stat().st_size, parameters, version))
     return weights, folder / ITEM
@@ -106,7 +106,7 @@ def load_model(folder: Path | str) -> Segmenter:
     if not path.is_file():
         raise ModelError(f"{path} is missing", "copy the whole package, or train the model again")
     content = path.read_bytes()
-    if digest_file(path) != digest:
+    if hashlib.sha256(content).hexdigest() != digest:
         raise ModelError(
             f"{path} is damaged or was altered: its SHA-256 is not the one in {ITEM}",
             "copy the whole package again, or train the model again",

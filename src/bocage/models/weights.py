@@ -7,6 +7,9 @@ Of most files a SHA-256 is known, of some only the eight leading digits that the
 tell a file from any other by accident; they are no protection against a forger, and none is needed to read a file of
 tensors. Where nothing is known, a file is taken only if its SHA-256 lies beside it as ``FILE.sha256``: fetching with
 ``--digest`` or ``--unverified`` writes that, or the person does, by ``sha256sum FILE > FILE.sha256``.
+
+A file that the person puts into the folder and calls ``NAME.safetensors`` or ``NAME.pth`` after the backbone is theirs:
+its digest is not compared, and it loads as strictly as any.
 """
 
 from __future__ import annotations
@@ -79,10 +82,14 @@ def check_digest(backbone: Backbone, path: Path) -> None:
     if path.stem == backbone.name and path.name != weights.file:
         # The person called it by the backbone's name: that is the statement asked for below.
         return
+    again = (
+        f"see which one it is: bocage models check {path}; or remove it and fetch the right one: bocage models fetch "
+        f"{backbone.name}"
+    )
     if weights.size is not None and path.stat().st_size != weights.size:
         raise ModelError(
             f"{path} is not the file that Bocage knows: {path.stat().st_size} bytes instead of {weights.size}",
-            f"fetch it again: bocage models fetch {backbone.name}",
+            again,
         )
     stated = path.with_name(f"{path.name}{STATED}")
     known = weights.digest or (stated.read_text(encoding="utf-8")[:_DIGITS].strip() if stated.is_file() else "")
@@ -94,7 +101,7 @@ def check_digest(backbone: Backbone, path: Path) -> None:
     if not digest_file(path).startswith(known.lower()):
         raise ModelError(
             f"{path} is not the file that Bocage knows: its SHA-256 differs",
-            f"remove it and fetch it again: bocage models fetch {backbone.name}",
+            again,
         )
 
 

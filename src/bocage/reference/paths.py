@@ -18,6 +18,13 @@ def layers_of_kind(project: Project, kind: LayerKind, path: str | None = None) -
     return tuple(sorted(registered, key=lambda layer: -(layer.year or 0)))
 
 
+def layers_of_strata(project: Project) -> tuple[LayerSettings, ...]:
+    """Return the layers of zones and towns that the strata of the samples are made of."""
+    given = project.settings.samples
+    kinds: tuple[tuple[LayerKind, str | None], ...] = (("environmental_zones", given.zones), ("urban", given.urban))
+    return tuple(layer for kind, path in kinds for layer in layers_of_kind(project, kind, path))
+
+
 def local_files(settings: LayerSettings, project: Project) -> Iterator[Path]:
     """Yield the local files that the settings name, without opening one: those whose change is a change of the layer.
 

@@ -13,6 +13,7 @@ from typing import Any
 import bocage
 from bocage.files import digest_file, digest_json, write_json, write_text
 from bocage.project import Project
+from bocage.reference.paths import layers_of_strata
 from bocage.samples.licences import NOT_STATED, licence_of
 from bocage.samples.samples import Samples
 from bocage.samples.split import SPLITS
@@ -210,7 +211,8 @@ def _summary(names: Sequence[str], counts: Counts, resolution: float) -> dict[st
 def _sources(project: Project) -> list[dict[str, Any]]:
     reference = project.settings.reference
     sources: list[dict[str, Any]] = []
-    for layer in reference.layers:
+    # Those of the strata may be named in [samples] only, and each is a source once.
+    for layer in dict.fromkeys([*reference.layers, *layers_of_strata(project)]):
         licence = licence_of(layer)
         # A file's name says what it is; where it lay on somebody's machine is nobody's business.
         paths = [pattern.rpartition("/")[2] or pattern for pattern in layer.paths]

@@ -17,13 +17,13 @@ from bocage.grid import Window
 from bocage.outcome import Refusal
 from bocage.project import Project
 from bocage.rasters import write_cog
+from bocage.reference.fusion import IGNORE
 from bocage.reference.labels import read_labels
 from bocage.samples.checksums import checksums_of
 from bocage.samples.samples import chip_paths
+from bocage.scenes.bands import BANDS
 from bocage.scenes.reader import Patch
 
-IGNORE = 255
-BANDS = ("red", "green", "blue", "nir")
 # What a pair was cut from: scene and window, in both files; the pixels of its labels, and the tiles that held them.
 _TAG, _CONTENT, _TILES, _COUNTS = "BOCAGE_INPUTS", "BOCAGE_LABELS", "BOCAGE_TILES", "BOCAGE_COUNTS"
 

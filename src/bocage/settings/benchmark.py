@@ -36,10 +36,10 @@ _ARMS = (
 class BenchmarkSettings(Section):
     """The learning curve: which models are compared, on how many annotations, and how often.
 
-    An annotation is a square of ``unit`` metres of a training chip (without it the whole chip), of which
-    ``minimum_decided`` or more has a label. ``run`` is what the arms share; each arm names what it has of its own: its
-    backbone and the recipe by which that learns. Every arm trains for the same number of steps of as many crops,
-    whatever the budget.
+    An annotation is a square of ``unit`` metres of a training chip, of which ``minimum_decided`` or more has a label;
+    without a unit it is a whole chip with any label. ``run`` is what the arms share; each arm names what it has of its
+    own: its backbone and the recipe by which that learns. Every arm trains for the same number of steps of as many
+    crops, whatever the budget.
 
     ``factor`` and ``margin`` are those of the test "IoU of the candidate with N / factor annotations is that of the
     ``baseline`` with N, less the margin".
@@ -64,8 +64,12 @@ class BenchmarkSettings(Section):
     def _arms_share_the_run(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
-        shared = {"select": "last", **content.get("run", {})}
+        run = content.get("run", {})
         arms = content.get("arms", [arm.model_dump(exclude_unset=True) for arm in _ARMS])
+        if not (isinstance(run, dict) and isinstance(arms, list | tuple)):
+            # Settings that were made already share the run, and the fields refuse what is neither.
+            return content
+        shared = {"select": "last", **run}
         return content | {
             "run": shared,
             "arms": [{**shared, **arm} if isinstance(arm, dict) else arm for arm in arms],

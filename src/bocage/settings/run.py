@@ -29,8 +29,8 @@ class RunSettings(Section):
 
     Variation of the crops: ``augmentation`` is the strength of that of light, ``zoom`` the largest factor by which a
     crop is enlarged or reduced, ``coarsen`` the largest factor by which one is made coarser and resampled back,
-    ``band_dropout`` the share of crops that lose the near infrared, and ``exchange`` of those that take on the
-    histograms of another scene.
+    ``band_dropout`` the share of crops that lose the near infrared (at least 3 % times ``augmentation``), and
+    ``exchange`` of those that take on the histograms of another scene.
 
     ``precision`` is that of the network's arithmetic: "32", "bf16", or "auto", which is bf16 where machine and network
     are faster in it (decision 18). ``devices`` is how many GPUs (without any: processes) share a batch.

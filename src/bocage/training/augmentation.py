@@ -42,7 +42,8 @@ def augment(
     strength
         0 changes only the orientation; 1 is the usual variation of light.
     band_dropout
-        Share of crops whose near infrared is replaced by one value; a tenth as often another band is.
+        Share of crops whose near infrared is replaced by one value, at least 3 % at strength 1; a tenth as often
+        another band is.
 
     Returns
     -------

@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
+from bocage.models.backbones import find_backbone
 from bocage.models.forest import FORESTS
 from bocage.models.homemade import resolve_backbone
 from bocage.models.item import UNET, ModelDescription
@@ -163,10 +165,18 @@ def train_run(
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
+    data = _data(stores["train"].chips, chips_digest)
     if trunk is None:
-        result = fit_forest(project, run, stores, folder, digest, _degrees(project, stores["train"].chips))
+        ground = _degrees(project, stores["train"].chips)
+        result = fit_forest(project, run, stores, folder, digest, bbox=ground, data=data)
         write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
         return result
+    contract = find_backbone(trunk.backbone).contract
+    if run.pretrained and contract.resolution is not None and not contract.covers(project.grid.resolution):
+        _log.warning(
+            "run %s: %s was pretrained on pixels of %g to %g m; those of this project have %g m",
+            *(run.name, run.backbone, *contract.resolution, project.grid.resolution),
+        )
     crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
@@ -196,9 +206,11 @@ def train_run(
         architecture=PROBE if run.recipe == "probe" else UNET,
         pretrained=run.pretrained,
         pretrained_source=trunk.source,
+        pretrained_licence=trunk.licence,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,
+        data=data,
         bbox=_degrees(project, stores["train"].chips),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
@@ -242,7 +254,8 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
 def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dict[str, Any]:
     """Return the figures of the NDVI threshold, fitted on the chips to train with and scored on the test chips."""
     path = project.models_folder / _RIVAL
-    if path.is_file():
+    # Without a file, or with one that does not hold, the threshold is fitted anew.
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         if content["digest"] == chips:
             kept: dict[str, Any] = content["figures"]
@@ -255,6 +268,14 @@ def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dic
     result = {"threshold": round(threshold.threshold, 4), "test": test}
     write_json(path, {"digest": chips, "figures": result})
     return result
+
+
+def _data(chips: Sequence[Chip], digest: str) -> dict[str, str]:
+    """Return what a card says of the chips to train with."""
+    return {
+        "chips": f"{len(chips)} of {len({chip.scene_id for chip in chips})} scenes",
+        "chips of all splits (SHA-256)": digest,
+    }
 
 
 def _degrees(project: Project, chips: Sequence[Chip]) -> tuple[float, float, float, float]:

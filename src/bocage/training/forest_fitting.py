@@ -39,7 +39,9 @@ def fit_forest(
     stores: Mapping[str, ChipStore],
     folder: Path,
     digest: str,
+    *,
     bbox: tuple[float, float, float, float] | None,
+    data: Mapping[str, str],
 ) -> dict[str, Any]:
     """Fit a forest on the chips to train with, write its package into ``folder``, and return its figures.
 
@@ -52,6 +54,8 @@ def fit_forest(
         Of the chips and settings, for the description.
     bbox
         West, south, east, north of the training ground in degrees.
+    data
+        What the card says of the chips.
 
     Raises
     ------
@@ -95,6 +99,7 @@ def fit_forest(
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
         hyperparameters=asdict(segmenter.recipe) | {"seed": run.seed},
         training_digest=digest,
+        data=data,
         bbox=bbox,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )

@@ -17,7 +17,8 @@ def choose_precision(run: RunSettings, network: nn.Module) -> Precision:
 
     "auto" is bfloat16 on a GPU. On a processor it is so where that has instructions for bfloat16 and the network has no
     convolutions per channel (depthwise), which are slower in it; see decision 18 for the measurements. It depends on
-    the machine and the network only, never on a clock, so that a run that goes on elsewhere is the same run.
+    the kind of machine and the network only, never on a clock, so that a run goes on as it began wherever the
+    processors are alike.
     """
     if run.precision != "auto":
         return "32-true" if run.precision == "32" else "bf16-mixed"

@@ -9,6 +9,7 @@ import torch
 from bocage.errors import TrainingError
 from bocage.settings import PretrainingSettings
 from bocage.training.masking import hidden_error
+from bocage.training.memory import is_out_of_memory
 from bocage.training.reconstruction import Reconstruction, scale, settle_statistics
 from bocage.training.unlabelled import Batch, SceneCrops
 
@@ -63,15 +64,24 @@ class ReconstructionTask:
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate(step)
         self.network.train()
-        loss = self.error(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        try:
+            loss = self.error(batch)
+            torch.autograd.backward(loss)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            given = self.given
+            raise TrainingError(
+                f"backbone {self._name}: {given.batch_size} crops of {given.crop} pixels do not fit into memory",
+                "lower pretraining.batch_size",
+            ) from error
         value = float(loss.item())
         if not math.isfinite(value):
             raise TrainingError(
                 f"backbone {self._name}: the loss is {value} at step {step + 1}",
                 f"lower pretraining.learning_rate (it is {self.given.learning_rate:g})",
             )
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
         self.optimiser.step()
         return value

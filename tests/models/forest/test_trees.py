@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
 from bocage.errors import ModelError
-from bocage.models.forest.trees import Trees
+from bocage.models.forest.trees import ARRAYS, Trees
 
 
 def _forest(seed: int, trees: int = 6, leaf: int = 1) -> tuple[RandomForestClassifier, np.random.Generator]:
@@ -46,3 +46,11 @@ def test_arrays_that_are_no_trees_are_refused(name: str, place: Any, value: floa
     arrays[name][place] = value
     with pytest.raises(ModelError, match="decision trees"):
         Trees.of(arrays, 5)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_of_another_type_or_shape_are_refused(name: str) -> None:
+    arrays = Trees.grown(_forest(3)[0]).arrays()
+    for other in (arrays[name].astype(np.float32), arrays[name][..., np.newaxis], np.zeros((), arrays[name].dtype)):
+        with pytest.raises(ModelError, match="decision trees"):
+            Trees.of(arrays | {name: other}, 5)

@@ -4,13 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from typer.testing import CliRunner
 
 from bocage.cli.application import app
 from bocage.errors import SettingsError, StorageError, TrainingError
 from bocage.project import Project
+from bocage.samples import Samples
 from bocage.settings import BenchmarkSettings, Settings
+from bocage.training.chips import survey
 from bocage.training.curve import run_benchmark
 from bocage.training.curve.bench import Bench
 from bocage.training.curve.cell import Cell, CellRecord
@@ -187,6 +191,26 @@ def test_an_arm_that_cannot_be_trained_here_is_told(tmp_path: Path, monkeypatch:
     assert sorted(cells(project)) == ["random/0/2.json", "random/0/8.json", "unknown/0/2.json", "unknown/0/8.json"]
     page = (project.benchmark_folder / "benchmark.html").read_text(encoding="utf-8")
     assert "arm brought" in page
+    # Nothing is refused to who only reads, nor to an arm whose cells another machine made.
+    assert not run_benchmark(project, orders=1, train=False).refused
+    project = project_of(tmp_path, arms=arms[:2])
+    bench = Bench(project)
+    for budget in (2, 8):
+        cell = Cell("brought", 0, budget)
+        inputs = bench.inputs(cell, project.settings.benchmark.arms[1])
+        CellRecord(cell, inputs, fake()).write(project.benchmark_folder)
+    outcome = run_benchmark(project, orders=1)
+    assert not outcome.refused
+    assert outcome.figures["done"] == 4
+
+
+def test_a_test_without_trees_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    for chip in survey(project)["test"]:
+        with rasterio.open(chip.label, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as file:
+            file.write(np.zeros_like(file.read()))
+    with pytest.raises(TrainingError, match="hold no tree"):
+        Bench(project)
 
 
 def fake() -> dict[str, Any]:
@@ -205,6 +229,18 @@ def test_a_backbone_that_was_pretrained_anew_makes_its_cells_again(tmp_path: Pat
         note.write_text(text, encoding="utf-8")
         digests.add(bench.inputs(cell, arm))
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("weights", [(), ("sample",)])
+def test_weights_that_changed_make_their_cells_again(tmp_path: Path, weights: tuple[str, ...]) -> None:
+    run = {"steps": 2, "batch_size": 2, "crop": 64, "weights": weights}
+    project = project_of(tmp_path, run=run)
+    arm, cell = project.settings.benchmark.arms[0], Cell("random", 0, 2)
+    before = Bench(project).inputs(cell, arm)
+    table = Samples.read(project).table
+    table.loc[table["split"] == "train", "weight"] = range(1, 1 + int((table["split"] == "train").sum()))
+    Samples(table).write(project.samples_file)
+    assert (Bench(project).inputs(cell, arm) != before) == bool(weights)
 
 
 def test_two_processes_make_what_one_makes(tmp_path: Path, done: tuple[Project, dict[str, Any]]) -> None:
@@ -242,6 +278,8 @@ def test_wrong_wishes_are_refused(done: tuple[Project, dict[str, Any]]) -> None:
         ({"arms": [{"name": "a", "select": "best"}], "baseline": "a"}, "by validation labels"),
         ({"factor": 1.0}, "greater than 1"),
         ({"arm": []}, "Extra inputs"),
+        ({"run": 3}, "valid dictionary"),
+        ({"arms": 3}, "valid tuple"),
     ],
 )
 def test_unfair_or_misspelt_settings_are_refused(changes: dict[str, Any], words: str) -> None:
@@ -254,6 +292,7 @@ def test_arms_take_what_they_share_from_the_run() -> None:
     settings = Settings.model_validate({"benchmark": given}).benchmark
     assert (settings.arms[0].steps, settings.arms[0].crop, settings.arms[0].learning_rate) == (70, 96, 0.1)
     assert Settings.model_validate(Settings(benchmark=settings).model_dump()).benchmark == settings
+    assert BenchmarkSettings(run=settings.run, arms=settings.arms, baseline="a").arms == settings.arms
     assert BenchmarkSettings().baseline in {arm.name for arm in BenchmarkSettings().arms}
 
 

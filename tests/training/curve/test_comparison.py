@@ -2,9 +2,11 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 
 from bocage.outcome import Refusal
@@ -12,7 +14,7 @@ from bocage.settings import BenchmarkSettings, RunSettings
 from bocage.training.curve.comparison import Comparison, compare
 from bocage.training.curve.page import render
 from bocage.training.curve.plot import draw
-from bocage.training.curve.results import Results
+from bocage.training.curve.results import COUNTS, Results
 from bocage.training.curve.table import as_csv
 from bocage.training.curve.verdict import missing_words, verdicts
 from tests.training.curve.simulated import BUDGETS, logistic, simulate
@@ -80,6 +82,29 @@ def test_budgets_that_do_not_reach_are_told() -> None:
     found, _ = comparison(factor=200.0)
     assert "was not measured" in verdicts(found)["model"]
     assert found.contests[1].efficiency is not None
+
+
+def treeless(orders: int, scenes: int) -> Comparison:
+    """A comparison whose first scene holds no tree, and none was found there."""
+    results = Results.of(simulate(CURVES, orders=orders, scenes=scenes), ARMS, orders, BUDGETS)
+    bare = np.zeros(len(COUNTS))
+    bare[COUNTS.index("right")] = 10_000
+    results.counts[:, :, :, 0] = bare
+    return compare(results, settings())
+
+
+def test_resamples_of_treeless_scenes_have_no_iou_and_do_not_count() -> None:
+    # One of two scenes is drawn alone in a quarter of the resamples, one of eight hardly ever.
+    few, many = treeless(4, 2), treeless(4, 8)
+    assert few.points[0].low is None
+    assert few.contests[1].test is not None
+    assert few.contests[1].test.low is None
+    assert "cannot decide" in verdicts(few)["model"]
+    assert many.points[0].low is not None
+    assert many.contests[1].test is not None
+    assert many.contests[1].test.low is not None
+    for found in (few, many):
+        json.dumps(found.as_json(), allow_nan=False)
 
 
 def test_a_margin_that_is_wide_enough_holds_for_all() -> None:

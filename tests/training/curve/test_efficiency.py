@@ -75,6 +75,14 @@ def test_curves_that_share_no_score_have_no_factor() -> None:
     assert [(match.sign, match.factor) for match in worse.matches] == [("<", 0.1), ("<", 1.0)]
 
 
+@pytest.mark.parametrize("heights", [(0.5,), (0.5, 0.5)])
+def test_equal_flat_curves_are_not_called_better(heights: tuple[float, ...]) -> None:
+    found = efficiency((10, 100)[: len(heights)], plain(*heights), plain(*heights), None, 0.95)
+    assert found.factor is None
+    assert "better" not in found.reason
+    assert "single score" in found.reason
+
+
 def test_a_flat_curve_gives_no_interval_rather_than_a_narrow_one() -> None:
     curves: dict[str, Callable[[float], float]] = {"unet": partial(logistic, half=300), "model": lambda _: 0.78}
     records = simulate(curves, budgets=GRID, order_noise=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bocage.models.backbone import Backbone, Weights
@@ -18,11 +19,7 @@ _NAIP = InputContract(
     std=(47.23 / 255, 39.82 / 255, 35.43 / 255, 49.86 / 255),
     wavelengths=(0.65, 0.56, 0.48, 0.842),
 )
-_RESOLUTION = (0.5, 30.0)
-
-
-def _contract(resolution: tuple[float, float]) -> InputContract:
-    return InputContract(_NAIP.bands, _NAIP.mean, _NAIP.std, resolution=resolution, wavelengths=_NAIP.wavelengths)
+_WIDE = replace(_NAIP, resolution=(0.5, 30.0))
 
 
 def _panopticon(_: float) -> Pyramid:
@@ -52,7 +49,7 @@ def _dofa(name: str, file: str, digest: str, parameters: int, size: tuple[int, i
         licence="CC-BY-4.0",
         source="torchgeo/dofa on Hugging Face",
         citation="Xiong et al. 2024, arXiv 2403.15356",
-        contract=_contract(_RESOLUTION),
+        contract=_WIDE,
         weights=Weights(
             file=file,
             url=f"https://huggingface.co/torchgeo/dofa/resolve/{commit}/{file}",
@@ -77,7 +74,7 @@ BACKBONES = (
         licence="Apache-2.0",
         source="lewaldm/panopticon on Hugging Face",
         citation="Waldmann et al. 2025, arXiv 2503.10845",
-        contract=_contract(_RESOLUTION),
+        contract=_WIDE,
         weights=Weights(
             file="panopticon_vitb14_teacher.pth",
             url=(
@@ -99,7 +96,7 @@ BACKBONES = (
         licence="Apache-2.0",
         source="made-with-clay/Clay on Hugging Face",
         citation="Clay Foundation, doi 10.57967/hf/1537",
-        contract=_contract((0.5, 500.0)),
+        contract=replace(_NAIP, resolution=(0.5, 500.0)),
         weights=Weights(
             file="clay-v1.5.ckpt",
             url="https://huggingface.co/made-with-clay/Clay/resolve/main/v1.5/clay-v1.5.ckpt",

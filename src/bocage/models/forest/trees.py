@@ -17,6 +17,7 @@ _GROUP = 4096
 
 ARRAYS = ("roots", "children", "feature", "threshold", "value")
 """Names of the arrays of :class:`Trees`."""
+_TYPES = (np.int64, np.int32, np.int32, np.float64, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,19 @@ class Trees:
         ModelError
             If they are no trees: a wrong type or shape, a node that leads backwards or to another tree.
         """
+        wrong = any(
+            arrays[name].ndim < 1 or arrays[name].dtype != kind for name, kind in zip(ARRAYS, _TYPES, strict=True)
+        )
+        if wrong:
+            raise _no_trees()
         trees = cls(*(arrays[name] for name in ARRAYS))
         nodes = trees.feature.size
         shapes = [
             (trees.children.shape, (nodes, 2)),
             (trees.threshold.shape, (nodes,)),
             (trees.value.shape, (nodes,)),
+            (trees.feature.shape, (nodes,)),
+            (trees.roots.shape, (trees.roots.size,)),
         ]
         ends = np.append(trees.roots[1:], nodes)
         sound = (
@@ -125,5 +133,9 @@ class Trees:
             onward = ((trees.children > own) & (trees.children < end)).all(axis=1)
             sound = bool((leaf | onward).all())
         if not sound:
-            raise ModelError("the arrays are not those of decision trees", "copy the whole package, or train again")
+            raise _no_trees()
         return trees
+
+
+def _no_trees() -> ModelError:
+    return ModelError("the arrays are not those of decision trees", "copy the whole package, or train again")

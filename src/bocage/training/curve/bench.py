@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bocage.errors import BocageError, SettingsError, StorageError
+from bocage.errors import BocageError, SettingsError, StorageError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.models import BACKBONES
+from bocage.models.homemade import NOTE
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.settings import RunSettings
@@ -18,6 +19,7 @@ from bocage.training.curve.annotation import AnnotatedStore
 from bocage.training.curve.cell import Cell, CellRecord, cell_inputs
 from bocage.training.curve.units import Unit, find_units, order_units, unit_edge
 from bocage.training.fitting import RECIPE, train_run
+from bocage.training.weighting import Weighting
 
 PACKAGES = "packages"
 
@@ -37,7 +39,7 @@ class Bench:
     SampleError
         If a chip cannot be read or holds no unit.
     TrainingError
-        If a split is empty or the chips hold one class only.
+        If a split is empty, the chips to train with hold one class only, or those of the test no tree.
     SettingsError
         If the unit is not a whole number of pixels.
     """
@@ -47,20 +49,26 @@ class Bench:
         self._keep = keep
         splits = survey(project, validates=False)
         self._stores = {split: ChipStore(chips) for split, chips in splits.items()}
+        if not any(chip.tree for chip in splits["test"]):
+            raise TrainingError(
+                f"the labels of the test split ({len(splits['test'])} chips) hold no tree, so no IoU can be measured",
+                "give the test other ground, or check the codes in `tree` and the thresholds in [reference]",
+            )
         settings = project.settings.benchmark
         self.units = find_units(self._stores["train"], unit_edge(project), settings.minimum_decided)
         self._samples = Samples.read(project)
         scenes = project.settings.scenes
-        self._ground = digest_json(
-            [
-                RECIPE,
-                digest_chips(splits),
-                scenes.stretch,
-                scenes.percentiles,
-                project.grid.resolution,
-                project.grid.crs,
-            ]
-        )
+        ground = [
+            RECIPE,
+            digest_chips(splits),
+            scenes.stretch,
+            scenes.percentiles,
+            project.grid.resolution,
+            project.grid.crs,
+        ]
+        # The arms share what a pixel counts by; where all count the same there is nothing to digest.
+        weighting = Weighting.of(project, settings.run, splits["train"])
+        self._ground = digest_json(ground if weighting is None else [*ground, weighting.digest])
         self._ordered = cache(self._order)
 
     def check_budgets(self, budgets: tuple[int, ...]) -> None:
@@ -132,7 +140,7 @@ class Bench:
 
     def _homemade(self, arm: RunSettings) -> str:
         """Return the digest of the note of a backbone that was pretrained here, which holds that of its weights."""
-        note = self._project.folder / "backbones" / arm.backbone / "backbone.json"
+        note = self._project.backbones_folder / arm.backbone / NOTE
         return digest_file(note) if arm.backbone not in BACKBONES and note.is_file() else ""
 
     def _package(self, cell: Cell) -> Path:

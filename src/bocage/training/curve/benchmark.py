@@ -49,7 +49,7 @@ def run_benchmark(
     Returns
     -------
     Outcome
-        Refused are arms that cannot be trained here and cells that failed; the rest went on.
+        Refused are arms with missing cells that cannot be trained here, and cells that failed; the rest went on.
 
     Raises
     ------
@@ -67,13 +67,15 @@ def run_benchmark(
     plan = _plan(project.settings.benchmark, budgets, orders, arms)
     bench = Bench(project, keep=keep)
     bench.check_budgets(plan.budgets)
-    refused = [refusal for arm in plan.arms if (refusal := refuse_arm(arm)) is not None]
-    barred = {refusal.subject.removeprefix("arm ") for refusal in refused}
     records, missing = _look(project, bench, plan)
-    jobs = [job for job in missing if job[0].arm not in barred] if train else []
+    asked = missing if train else []
+    # An arm whose cells are all there, from another machine perhaps, needs nothing of this one.
+    wanted = {cell.arm for cell, _ in asked}
+    barred = {arm.name: found for arm in plan.arms if arm.name in wanted and (found := refuse_arm(arm)) is not None}
+    jobs = [job for job in asked if job[0].arm not in barred]
     _log.info("benchmark: %d cells, %d are there, %d to train", len(plan.cells), len(records), len(jobs))
     records += _train(project, bench, jobs, workers or project.settings.benchmark.workers, keep)
-    refused += refuse_failed(records)
+    refused = [*barred.values(), *refuse_failed(records)]
     outputs, figures = write_summary(project, plan, records, refused)
     return Outcome(outputs, {**figures, "units": len(bench.units)}, tuple(refused))
 

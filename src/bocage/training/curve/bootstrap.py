@@ -21,6 +21,9 @@ from scipy.stats import norm, t
 
 from bocage.training.curve.results import Floats, measure
 
+# Where a value is undefined in more of the resamples than this, an interval would describe the others only.
+_MOST_LOST = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Resamples:
@@ -62,6 +65,12 @@ class Resamples:
         values = measure(np.einsum("rs,kbsc->rkbc", self.scenes, counts), name)
         picked = np.take_along_axis(values, self.orders[:, :, np.newaxis], axis=1)
         return np.asarray(picked.mean(axis=1))
+
+
+def defined(resampled: Floats) -> Floats | None:
+    """Return the resamples that are no NaN, or None where too many are: a draw of treeless scenes has no IoU."""
+    known: Floats = resampled[~np.isnan(resampled)]
+    return None if len(known) < (1 - _MOST_LOST) * len(resampled) else known
 
 
 def curve(counts: Floats, name: str) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bocage.settings import BenchmarkSettings
-from bocage.training.curve.bootstrap import Resamples, interval
+from bocage.training.curve.bootstrap import Resamples, defined, interval
 from bocage.training.curve.efficiency import Efficiency, efficiency
 from bocage.training.curve.multiplicity import holm
 from bocage.training.curve.noninferiority import NonInferiority, noninferiority
@@ -124,8 +124,8 @@ def _point(results: Results, arm: str, index: int, budget: int, settings: Benchm
     values = {name: measure(counts.sum(axis=2), name)[:, 0] for name in MEASURES}
     low, high = None, None
     resamples = _resamples(counts, settings)
-    if resamples is not None:
-        means = resamples.curves(counts, "iou")[:, 0]
+    means = None if resamples is None else defined(resamples.curves(counts, "iou")[:, 0])
+    if resamples is not None and means is not None:
         low, high = interval(float(values["iou"].mean()), means, resamples.least, settings.confidence)
         low, high = max(low, 0.0), min(high, 1.0)
     return Point(

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bocage.training.curve.bootstrap import Resamples, curve, interval
+from bocage.training.curve.bootstrap import Resamples, curve, defined, interval
 from bocage.training.curve.isotonic import isotonic, reach
 from bocage.training.curve.results import Floats
 
 # Scores, evenly spaced over what both curves reach, at which the factor is read and averaged.
 TARGETS = 25
-# Where the curves share no score in more of the resamples than this, an interval would describe the others only.
-_MOST_LOST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,10 @@ def efficiency(
     matches = tuple(_match(budgets, own, target, budget) for budget, target in zip(budgets, other, strict=True))
     targets, factors = _factors(logs, own, other)
     if not len(targets):
-        worse = own[-1] < other[0]
-        reason = f"the arm is {'worse' if worse else 'better'} with any budget than the baseline with any other"
+        reason = "the curves meet at a single score, if at all"
+        if own[-1] != other[0] and own[0] != other[-1]:
+            worse = own[-1] < other[0]
+            reason = f"the arm is {'worse' if worse else 'better'} with any budget than the baseline with any other"
         return Efficiency(None, None, None, (), (), matches, reason)
     mean = float(factors.mean())
     low, high, reason = None, None, ""
@@ -101,9 +101,9 @@ def efficiency(
         means = np.array(
             [one.mean() if len(one := _factors(logs, isotonic(a), isotonic(b))[1]) else np.nan for a, b in pairs]
         )
-        known = means[~np.isnan(means)]
-        if len(known) < (1 - _MOST_LOST) * len(means):
-            reason = f"the curves share no score in {1 - len(known) / len(means):.0%} of the resamples"
+        known = defined(means)
+        if known is None:
+            reason = f"the curves share no score in {np.isnan(means).mean():.0%} of the resamples"
         else:
             low, high = (float(np.exp(one)) for one in interval(mean, known, resamples.least, confidence))
     return Efficiency(

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import t
 
-from bocage.training.curve.bootstrap import Resamples, curve, standard_error
+from bocage.training.curve.bootstrap import Resamples, curve, defined, standard_error
 from bocage.training.curve.results import Floats
 
 Decision = Literal["holds", "fails", "undecided"]
@@ -86,8 +86,10 @@ def noninferiority(
     difference = float(own - other)
     low = high = p = None
     decision: Decision = "undecided"
+    spread = None
     if resamples is not None:
-        spread = _at(budgets, resamples.curves(arm, name), fewer) - resamples.curves(baseline, name)[:, -1]
+        spread = defined(_at(budgets, resamples.curves(arm, name), fewer) - resamples.curves(baseline, name)[:, -1])
+    if resamples is not None and spread is not None:
         error = standard_error(spread, resamples.least)
         freedom = resamples.least - 1
         reach = float(t.ppf(confidence, freedom)) * error

@@ -12,7 +12,8 @@ from bocage.training.curve.comparison import Comparison, Contest
 from bocage.training.curve.published import PUBLISHED
 from bocage.training.curve.results import Floats, Results, measure
 
-# Okabe and Ito (2008), Color Universal Design; the baseline is black, forests are the two that stay apart in grey.
+# Okabe and Ito (2008), Color Universal Design, with brown for their yellow, which is pale on white; the baseline is
+# black, and what was published grey.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c1e")
 _BASELINE, _FAINT, _GRID = "#1b1f1c", "#8b948e", "#e4e7e2"
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -21,8 +21,8 @@ def verdicts(comparison: Comparison) -> dict[str, str]:
 def verdict(comparison: Comparison, contest: Contest) -> str:
     """Return what is known of an arm against the baseline."""
     if contest.efficiency is None:
-        lacking = [f"{name} lacks {number}" for name, number in comparison.missing.items() if number]
-        lacking = [one for one in lacking if one.split()[0] in {contest.arm, comparison.baseline}]
+        both = {contest.arm, comparison.baseline}
+        lacking = [f"{name} lacks {number}" for name, number in comparison.missing.items() if number and name in both]
         return (
             f"Nothing can be said of {contest.arm} yet: in no order are its cells and those of {comparison.baseline} "
             f"complete ({', '.join(lacking)} of {comparison.orders * len(comparison.budgets)} cells)."
@@ -58,7 +58,7 @@ def _claim(comparison: Comparison, arm: str, test: NonInferiority | None, adjust
     if test.low is None or test.high is None:
         return (
             f"{measured}. The data cannot decide whether {factor} times fewer suffice: two orders and two test scenes "
-            "are the least that tell how far chance moves it."
+            "with trees are the least that tell how far chance moves it."
         )
     bounds = f"{measured} (one-sided {comparison.confidence:.0%} bounds {test.low:+.3f} and {test.high:+.3f})."
     if test.decision == "holds":

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 
 import torch
 
 from bocage.errors import TrainingError
+from bocage.processes import end_with_parent, spread
 from bocage.progress import console
 from bocage.project import Project
 from bocage.settings import RunSettings
@@ -50,36 +47,19 @@ def train_cells(
     if workers <= 1:
         yield from (bench.train(*job) for job in jobs)
         return
-    # Spawn, not fork: a forked process inherits torch's threads in an unknown state.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(project, workers, keep)
-    )
-    waiting = iter(jobs)
-    running: set[Future[CellRecord]] = set()
     try:
-        # One job is handed out ahead, so that after an error little but what is under way is still trained.
-        for job in waiting:
-            running.add(pool.submit(_train, job))
-            if len(running) < workers + 1:
-                continue
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
+        yield from spread(jobs, _train, workers, _begin, project, workers, keep)
     except BrokenProcessPool as error:
         raise TrainingError(
             "a process of the benchmark died, perhaps for want of memory",
             "run the same command again with fewer workers; cells that were finished are kept",
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _begin(project: Project, workers: int, keep: bool) -> None:
     """Prepare a pool process: its own share of the processors, its own chips, and silence beside the parent's bar."""
     global _here  # noqa: PLW0603 - a pool hands its tasks no other place for what a process keeps
-    _end_with_parent()
+    end_with_parent()
     # An interrupt is for the parent: it drops the cells that wait, and those under way are trained again.
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
     console.quiet = True
@@ -92,16 +72,3 @@ def _begin(project: Project, workers: int, keep: bool) -> None:
 def _train(job: Job) -> CellRecord:
     assert _here is not None
     return _here.train(*job)
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent is killed: a pool process would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, name="bocage-parent", daemon=True).start()

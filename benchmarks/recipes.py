@@ -1,0 +1,95 @@
+"""The same few recipes for every network of the learning curve, compared on the validation scenes.
+
+Each arm of ``examples/ohio`` that is a network is trained with 25 annotations of the first order under each recipe and
+scored on the validation scenes, which no cell of the curve uses and which are not its test. That is the whole tuning:
+as many trials for one arm as for another. The settings take the best recipe of each arm by hand.
+
+    python benchmarks/recipes.py [--json] [--arms a,b] [--annotations N] [--project DIR]
+
+A trial that is done is kept in ``benchmark/recipes/`` of the project and not repeated. It needs the imagery in
+``BOCAGE_DATA``, and what ``learning_curve.py`` makes for the home-made arm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+from imitations import data_folder
+
+from bocage.chain import run_chain
+from bocage.files import digest_json, write_json
+from bocage.models.forest import FORESTS
+from bocage.project import Project
+from bocage.settings import RunSettings
+from bocage.training.chips import ChipStore, survey
+from bocage.training.curve.annotation import AnnotatedStore
+from bocage.training.curve.bench import Bench
+from bocage.training.fitting import train_run
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "ohio"
+RECIPES: dict[str, dict[str, Any]] = {
+    "one rate": {"trunk_learning_rate": None, "layer_decay": 1.0},
+    "a third of the rate": {"learning_rate": 7e-4, "trunk_learning_rate": None, "layer_decay": 1.0},
+    "trunk at a tenth": {"trunk_learning_rate": 2e-4, "layer_decay": 1.0},
+    "trunk by layers": {"trunk_learning_rate": 5e-4, "layer_decay": 0.7},
+}
+
+
+def trials(project: Project, arms: list[RunSettings], annotations: int) -> list[dict[str, Any]]:
+    """Train and score every trial that is not there, and return all."""
+    bench = Bench(project)
+    splits = survey(project, validates=False)
+    stores = {
+        "train": AnnotatedStore(ChipStore(splits["train"]), bench.subset(0, annotations)),
+        "test": ChipStore(splits["validation"]),
+    }
+    results = []
+    for arm in arms:
+        for recipe, changes in RECIPES.items():
+            run = arm.model_copy(update={**changes, "select": "last", "validate_every": arm.steps})
+            inputs = digest_json([run.model_dump(mode="json"), annotations])
+            path = project.benchmark_folder / "recipes" / f"{inputs[:16]}.json"
+            if not path.is_file():
+                with tempfile.TemporaryDirectory() as folder:
+                    scores = train_run(project, run, stores, inputs, Path(folder) / "model")["test"]
+                record = {"arm": arm.name, "recipe": recipe, "annotations": annotations}
+                write_json(path, record | {name: scores[name] for name in ("iou", "boundary_f1")})
+            results.append(json.loads(path.read_text(encoding="utf-8")))
+    return results
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--arms", help="names of arms, with commas between them; all networks without it")
+    parser.add_argument("--annotations", type=int, default=25)
+    parser.add_argument("--project", type=Path, default=EXAMPLE)
+    arguments = parser.parse_args()
+    os.environ.setdefault("BOCAGE_DATA", str(data_folder()))
+    project = Project.open(arguments.project)
+    run_chain(project, until="chips")
+    asked = arguments.arms.split(",") if arguments.arms else None
+    arms = [
+        arm
+        for arm in project.settings.benchmark.arms
+        if (arm.backbone not in FORESTS if asked is None else arm.name in asked)
+    ]
+    results = trials(project, arms, arguments.annotations)
+    if arguments.json:
+        print(json.dumps({"trials": results}))
+        return
+    print(f"{'arm':<16} {'recipe':<22} {'IoU':>6} {'boundary F1':>12}   validation scenes")
+    for one in results:
+        print(f"{one['arm']:<16} {one['recipe']:<22} {one['iou']:>6.3f} {one['boundary_f1']:>12.3f}")
+
+
+if __name__ == "__main__":
+    main()

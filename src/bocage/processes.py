@@ -1,0 +1,60 @@
+"""Several processes of this machine at work: spawned, with few jobs handed out ahead, and ended with their parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import connection
+from typing import Any
+
+
+def spread[Job, Result](
+    jobs: Sequence[Job], run: Callable[[Job], Result], workers: int, begin: Callable[..., None], *given: Any
+) -> Iterator[Result]:
+    """Yield the result of each job as it is finished.
+
+    Parameters
+    ----------
+    run
+        A function of a module: processes find it by its name.
+    begin, given
+        What prepares a process, and its arguments. It should call :func:`end_with_parent`.
+
+    Raises
+    ------
+    concurrent.futures.process.BrokenProcessPool
+        If a process dies. What ``run`` raises is raised here; jobs under way are waited for.
+    """
+    # Spawn, not fork: a forked process inherits the threads of torch and GDAL in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin, initargs=given)
+    running: set[Future[Result]] = set()
+    try:
+        # One job is handed out ahead, so that after an error little but what is under way is still done.
+        for job in jobs:
+            running.add(pool.submit(run, job))
+            if len(running) < workers + 1:
+                continue
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in finished)
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in finished)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """End this process when its parent is killed: a process of a pool would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="bocage-parent", daemon=True).start()
