@@ -54,6 +54,14 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, words: str) -> None
     assert "bocage.toml" in str(caught.value)
 
 
+def test_a_rule_about_several_settings_does_not_print_them_all(tmp_path: Path) -> None:
+    folder = write(tmp_path, '[benchmark]\nbaseline = "none such"\n')
+    with pytest.raises(SettingsError, match=r"\[benchmark\] baseline 'none such' is not an arm") as caught:
+        Project.open(folder)
+    assert "{" not in caught.value.problem
+    assert "alue error" not in caught.value.problem
+
+
 def test_scenes_split_by_name_need_no_shares(tmp_path: Path) -> None:
     text = '[samples]\nsplit = "scenes"\ntest_share = 0\nvalidation_share = 0\n'
     assert Project.open(write(tmp_path, text)).settings.samples.test_share == 0

@@ -201,5 +201,8 @@ def _first_faults(error: ValidationError, most: int = 5) -> str:
 def _in_words(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return "is not a setting of Bocage"
+    own = fault["type"] == "value_error"
+    words = str(fault["ctx"]["error"]) if own else f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
     given = fault.get("input")
-    return f"{fault['msg'][0].lower()}{fault['msg'][1:]} (it is {given!r})"
+    # A rule about several settings is given the whole section, which tells nobody anything.
+    return words if isinstance(given, dict | list) else f"{words} (it is {given!r})"

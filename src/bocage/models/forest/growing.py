@@ -137,7 +137,10 @@ class Forest:
             raise ModelError("no pixel of the chips is decided, so no forest can grow", "label some ground")
         mixed = {name: stand for name, stand in stands.items() if stand.pixels().all()}
         if not mixed:
-            raise ModelError(_one_class(stands), "label both trees and other ground" + " in one image" * per_image)
+            raise ModelError(
+                _one_class(stands),
+                "label both trees and other ground" + " in one image" * per_image + ", or more of it",
+            )
         scenes = tuple(sorted(mixed)) if per_image else ()
         forests = tuple(mixed[name].grow(recipe, jobs) for name in scenes or ("",))
         own = [(scenes.index(scene), values) for scene, values in signatures if scene in scenes]
