@@ -81,6 +81,7 @@ class SceneCrops:
             shapely.prepare(ground.open)
         self._readers: OrderedDict[int, RasterReader] = OrderedDict()
         self._lock = threading.Lock()
+        self._ground_lock = threading.Lock()
 
     def batches(self, first: int, count: int) -> Iterator[Batch]:
         """Yield ``count`` batches, the first of them the one with number ``first``."""
@@ -117,7 +118,9 @@ class SceneCrops:
         """Return a crop with an open place in its middle half, which leaves the scene only where that is smaller."""
         bounds, edge = ground.open.bounds, self._given.crop
         places = rng.random((_PLACES, 2)) * np.subtract(bounds[2:], bounds[:2]) + bounds[:2]
-        inside = np.flatnonzero(shapely.contains_xy(ground.open, places))
+        # GEOS builds the index of a prepared geometry when it is first asked, and two threads that ask at once hang.
+        with self._ground_lock:
+            inside = np.flatnonzero(shapely.contains_xy(ground.open, places))
         x, y = places[inside[0]] if len(inside) else ground.open.representative_point().coords[0]
         size = ground.grid.resolution
         offset = rng.integers(edge // 4, 3 * edge // 4, 2)
