@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bocage.errors import ModelError
 from bocage.models import BACKBONES
-from bocage.models.contract import BANDS, InputContract
+from bocage.models.contract import InputContract
+from bocage.scenes.bands import BANDS
 
 CONTRACT = InputContract(largest=512)
 

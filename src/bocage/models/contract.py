@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bocage.errors import ModelError
+from bocage.scenes.bands import BANDS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-BANDS = ("red", "green", "blue", "nir")
-"""The bands of every image that a network takes, in order."""
 MULTIPLE = 32
 """Edges of images are multiples of this: the deepest level of every pyramid has this stride."""
 _WHITE = 255

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bocage.models.contract import BANDS
+from bocage.scenes.bands import BANDS
 
 _NIR = BANDS.index("nir")
 # Channels of the near infrared at strides 2, 4, 8, 16, 32: little beside a trunk, enough for one band.

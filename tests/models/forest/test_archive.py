@@ -15,8 +15,9 @@ from bocage.files import digest_file
 from bocage.models import ModelDescription, load_model, read_description, save_package
 from bocage.models.forest import ARCHITECTURE, FORESTS
 from bocage.models.forest.archive import open_forest, pack, tensors_of
-from bocage.models.forest.growing import BANDS, Forest
+from bocage.models.forest.growing import Forest
 from bocage.models.forest.segmenter import ForestSegmenter
+from bocage.scenes.bands import BANDS
 from tests.models.forest.scenery import QUICK, scenery
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bocage.models.backbone import Backbone, Weights
-from bocage.models.contract import BANDS, InputContract
+from bocage.models.contract import InputContract
+from bocage.scenes.bands import BANDS
 
 if TYPE_CHECKING:
     from bocage.models.pyramid import Pyramid

@@ -15,11 +15,11 @@ from scipy.sparse import csr_matrix
 from bocage.models.forest.layers import measure_pixels
 from bocage.models.forest.objects import image_objects
 from bocage.models.forest.profiles import attribute_profiles, profile_names
+from bocage.scenes.bands import BANDS
 
 VERSION = 1
 """Raised when the same image gives other objects or features: a forest of another version cannot read them."""
 
-_BANDS = ("red", "green", "blue", "nir")
 _QUANTILES = (0.1, 0.5, 0.9)
 # Features whose contrast to the ground around is one, too.
 _CONTRASTED = ("nir", "brightness", "ndvi", "nir_varied", "nir_rough")
@@ -86,7 +86,7 @@ def _columns(
         return np.bincount(number, values) / size
 
     means: dict[str, NDArray[np.float64]] = {}
-    for name, band in zip(_BANDS, layers.bands, strict=True):
+    for name, band in zip(BANDS, layers.bands, strict=True):
         means[name] = mean(band)
         square = mean(np.square(band, dtype=np.float32))
         yield f"{name}_deviation", np.sqrt(np.maximum(square - means[name] ** 2, 0))

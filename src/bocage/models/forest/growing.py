@@ -18,11 +18,11 @@ from bocage.models.forest.recipe import Recipe
 from bocage.models.forest.resemblance import signature
 from bocage.models.forest.segmenter import ForestSegmenter, check_bytes
 from bocage.models.forest.trees import Trees
+from bocage.scenes.bands import BANDS
 
 if TYPE_CHECKING:
     from bocage.scenes.stretch import Method
 
-BANDS = ("red", "green", "blue", "nir")
 _IGNORE = 255
 
 LabelledChip = tuple[NDArray[np.uint8], NDArray[np.uint8], str]

@@ -8,8 +8,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from bocage.models.contract import BANDS
 from bocage.models.pyramid import Pyramid, each
+from bocage.scenes.bands import BANDS
 
 # Lite0 comes with 0.01, by which the running statistics of a short run stay those of ImageNet: it scores zero.
 MOMENTUM = 0.1
