@@ -143,7 +143,7 @@ class Bench:
         return arm.model_copy(update={"seed": seed, "validate_every": arm.steps, "select": "last"})
 
     def _beginning(self, arm: RunSettings) -> list[str | int]:
-        """Return what an arm begins with that its settings do not say: weights, arithmetic, the features of a forest."""
+        """Return what an arm begins with that its settings do not say: weights, arithmetic, a forest's features."""
         if arm.backbone in FORESTS:
             return ["forest", FOREST_VERSION]
         arithmetic = bfloat16_here() if arm.precision == "auto" else arm.precision
@@ -169,7 +169,7 @@ def _weights(homemade: Path, backbone: str) -> str:
 
 
 @cache
-def _digest(path: Path, size: int, modified: int) -> str:
+def _digest(path: Path, *_state: int) -> str:
     """Return the digest of a file, read once for all cells as long as its size and time stay."""
     return digest_file(path)
 
