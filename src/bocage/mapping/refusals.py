@@ -1,11 +1,11 @@
-"""What a mapping run had to leave out, in words for the person who started it: scenes, and whole tiles."""
+"""What a mapping run had to leave out, scenes and whole tiles, in words for a person, and what to look at again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
-from bocage.mapping.receipt import TileSummary, read_summary
+from bocage.mapping.planning import TileJob
+from bocage.mapping.receipt import TileSummary
 from bocage.outcome import Refusal
 
 
@@ -21,18 +21,31 @@ def refused_scenes(mapped: Sequence[TileSummary]) -> tuple[Refusal, ...]:
     )
 
 
-def refused_tiles(given_up: Sequence[Refusal], folder: Path) -> tuple[Refusal, ...]:
-    """Return the refusals of the quarantined tiles, which say what stands in the mosaic in their place."""
+def without_store(jobs: Sequence[TileJob], results: Sequence[TileSummary | Refusal]) -> tuple[TileJob, ...]:
+    """Return the jobs of the tiles that had to do without a scene of an object store: it may answer by now."""
+    lacking = {
+        result.id: {refusal.subject for refusal in result.refused}
+        for result in results
+        if isinstance(result, TileSummary) and result.refused
+    }
     return tuple(
-        Refusal(
-            one.subject,
-            f"{one.reason} ({_instead(one.subject, folder)}; the next run tries it again)",
-            one.mend,
-        )
-        for one in sorted(given_up, key=lambda each: each.subject)
+        job
+        for job in jobs
+        if any(scene.id in lacking.get(job.tile.id, ()) and scene.href.startswith("s3://") for scene in job.scenes)
     )
 
 
-def _instead(tile: str, folder: Path) -> str:
-    older = read_summary(folder, tile)
-    return "the mosaic has a hole there" if older is None else "an older map of it stays in the mosaic"
+def refused_tiles(given_up: Sequence[Refusal], standing: Collection[str]) -> tuple[Refusal, ...]:
+    """Return the refusals of the quarantined tiles, which say what is in the mosaic in their place.
+
+    Parameters
+    ----------
+    standing
+        Names of the tiles of which an older map stands in the mosaic.
+    """
+    found = []
+    for one in sorted(given_up, key=lambda each: each.subject):
+        older = one.subject in standing
+        instead = "an older map of it stays in the mosaic" if older else "the mosaic has a hole there"
+        found.append(Refusal(one.subject, f"{one.reason} ({instead}; the next run tries it again)", one.mend))
+    return tuple(found)
