@@ -30,7 +30,7 @@ from bocage.mapping.crew import Report, supervise
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.local import Processes
 from bocage.mapping.planning import TileJob, make_plan
-from bocage.mapping.receipt import Recipe
+from bocage.mapping.receipt import Recipe, TileSummary
 from bocage.mapping.supervision import Ready
 from bocage.mapping.worker import Work
 from bocage.models import build_network, load_model
@@ -114,12 +114,13 @@ def time_workers(
     started = time.perf_counter()
     crew = TogetherCrew(work, workers, cores)
     last = 0.0
-    names: list[str] = []
+    results: list[TileSummary | Refusal] = []
     for result in supervise(jobs, crew, workers, tries=1):
-        if isinstance(result, Refusal):
-            raise RuntimeError(result.reason)
         last = time.perf_counter()
-        names.append(result.id)
+        results.append(result)
+    names = [result.id for result in results if isinstance(result, TileSummary)]
+    if len(names) < len(jobs):
+        raise RuntimeError(f"{len(jobs) - len(names)} tiles were quarantined")
     digests = [digest_file(work.folder / f"{name}.tif") for name in sorted(names)]
     return last - crew.ready_at, crew.ready_at - started, digests
 
