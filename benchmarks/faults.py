@@ -16,17 +16,20 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import psutil
 from faulty_store import faulty_store
 from small_projects import SmallProject, workers_of, write_scenes
 from stand_in import stand_in_for_the_network
@@ -61,10 +64,11 @@ def kills(project: SmallProject, expected: dict[str, str], count: int, chance: r
                 workers = workers_of(process)
                 if chance.random() < SHARE or not workers:
                     process.kill()
-                    hits["command"] += 1
+                    hits["command"] += process.wait() == -signal.SIGKILL  # It may just have ended by itself.
                 else:
-                    chance.choice(workers).kill()
-                    hits["worker"] += 1
+                    with suppress(psutil.NoSuchProcess):
+                        chance.choice(workers).kill()
+                        hits["worker"] += 1
             said, _ = process.communicate()
             if process.returncode == 0:
                 break
@@ -138,6 +142,7 @@ def store(folder: Path, scenes: Path, expected: dict[str, str]) -> dict[str, Any
 
 def node(project: SmallProject, expected: dict[str, str]) -> dict[str, Any]:
     """Map on three nodes of Ray, of which one is lost when a fifth of the tiles is there."""
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a busy machine a node takes its time
     try:
         import ray
         from ray.cluster_utils import Cluster
@@ -211,6 +216,7 @@ def measure(folder: Path, *, count: int, edge: int, only: set[str], seed: int) -
             clock = time.perf_counter()
             results[name] = {**trial(), "seconds": 0.0}
             results[name]["seconds"] = round(time.perf_counter() - clock, 1)
+            print(json.dumps(results[name]), file=sys.stderr, flush=True)
     bad = sum(result["equal"] is False for result in results.values())
     differs = sum(expected[tile] != digest for tile, digest in without.digests().items())
     return {
