@@ -182,7 +182,7 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.mapping:map_area",
         sections=(*_PLACE, "mapping"),
         after=("scenes", "train"),
-        indifferent=("mapping.engine", "mapping.workers", "mapping.batch_size"),
+        indifferent=("mapping.engine", "mapping.workers", "mapping.batch_size", "mapping.machines"),
     ),
     Stage(
         "features",

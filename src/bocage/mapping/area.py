@@ -10,14 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.files import remove_leftovers
 from bocage.grid import Bounds
 from bocage.mapping.engines import make_engine
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, make_plan
+from bocage.mapping.rates import bare_rates
 from bocage.mapping.receipt import (
     Recipe,
     TileSummary,
@@ -73,7 +72,7 @@ def map_area(
     """
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
-    todo = _plan(project, work.recipe, bbox)
+    todo = _with_rates(_plan(project, work.recipe, bbox), segmenter, work)
     remove_leftovers(project.map_folder)
     _remove_strays(project, todo, bbox)
     mapped: list[TileSummary] = []
@@ -98,7 +97,7 @@ def plan(
 ) -> Plan:
     """Say what :func:`map_area` would do: tiles, scenes, bytes, chips, hours. No pixel of a scene is read.
 
-    The rate is that of the tiles that are in place; where there is none, the model is timed on an empty batch.
+    The rates are those of the tiles that are in place; where there is none, the bare model is timed.
 
     Raises
     ------
@@ -106,20 +105,14 @@ def plan(
         As :func:`map_area` does before it reads a pixel.
     """
     segmenter, work = _prepare(project, model)
-    found = _plan(project, work.recipe, bbox)
-    if found.rate is not None:
+    return _with_rates(_plan(project, work.recipe, bbox), segmenter, work)
+
+
+def _with_rates(found: Plan, segmenter: Segmenter, work: Work) -> Plan:
+    """Return the plan with rates: the bare model's where no tile in place reports any."""
+    if found.rates is not None or not found.jobs:
         return found
-    return replace(found, rate=bare_rate(segmenter, work.recipe.lattice.chip, work.batch_size))
-
-
-def bare_rate(segmenter: Segmenter, chip: int, batch_size: int) -> float:
-    """Return how many chips per second the model alone maps on this machine, from the second of two batches."""
-    images = np.ones((batch_size, len(segmenter.bands), chip, chip), dtype=np.uint8)
-    valid = np.ones((batch_size, chip, chip), dtype=np.bool_)
-    segmenter.predict(images, valid)
-    started = time.perf_counter()
-    segmenter.predict(images, valid)
-    return batch_size / max(time.perf_counter() - started, 1e-9)
+    return replace(found, rates=bare_rates(segmenter, work.recipe.lattice.chip, work.batch_size))
 
 
 def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:

@@ -1,8 +1,8 @@
-"""Gaps in the seen ground of a tile, and which of them are stripes: what a failed line of a sensor or a lost strip of a
-file leaves, and a cloud or the edge of a scene does not.
+"""Gaps in the seen ground of a tile, and which of them are stripes.
 
-A gap is a stripe where it is straight, long and narrow whatever its direction: its length and width are those of the
-rectangle with its second moments (a uniform rectangle of edge e has the variance e^2 / 12 along it).
+A failed line of a sensor or a lost strip of a file leaves a stripe; a cloud or the edge of a scene does not. A gap is a
+stripe where it is straight, long and narrow, whatever its direction: its length and width are those of the rectangle
+with its second moments (a uniform rectangle of edge e has the variance e^2 / 12 along it).
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Gap:
 
 
 def find_gaps(seen: NDArray[np.bool_]) -> tuple[tuple[Gap, ...], int]:
-    """Return the stripes of a tile, longest first and five at most, and how many unseen pixels the seen ground encloses.
+    """Return the stripes of a tile, longest first and five at most, and the number of unseen pixels in the seen ground.
 
-    Ground counts as enclosed where seen ground lies on both sides of it along its row or along its column, so the ground
-    beyond the edge of a scene does not count, and a stripe across the whole tile does.
+    Unseen ground counts where seen ground lies on both sides of it along its row or along its column: ground beyond the
+    edge of a scene does not, a stripe across the whole tile does.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def find_gaps(seen: NDArray[np.bool_]) -> tuple[tuple[Gap, ...], int]:
     edges = [np.arange(0, size, cell) for size in seen.shape]
     # A line that is narrower than a cell must not vanish: what counts of a cell is how much of it is unseen.
     counts = np.add.reduceat(np.add.reduceat(enclosed, edges[0], axis=0, dtype=np.int64), edges[1], axis=1)
-    labels, number = ndimage.label(counts > 0, structure=np.ones((3, 3)))
+    labels, _ = ndimage.label(counts > 0, structure=np.ones((3, 3)))
     found = [
         gap
         for place, part in enumerate(ndimage.find_objects(labels), start=1)

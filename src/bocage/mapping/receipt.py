@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,8 @@ class TileSummary:
         Scenes that saw the tile; scenes that could not be read.
     inspection
         What was counted of its scenes and gaps; None in the receipt of an older version.
+    timings
+        Seconds of each step; steps that run beside each other may add up to more than the whole.
     """
 
     id: str
@@ -96,6 +98,7 @@ class TileSummary:
     used: tuple[str, ...]
     refused: tuple[Refusal, ...]
     inspection: Inspection | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 def cog_path(folder: Path, tile: str) -> Path:
@@ -226,6 +229,7 @@ def _summary(tile: str, properties: Mapping[str, Any]) -> TileSummary:
         tuple(scene["id"] for scene in properties["bocage:scenes"]),
         tuple(Refusal(**entry) for entry in properties["bocage:quarantined"]),
         Inspection.from_dict(properties.get("bocage:inspection")),
+        properties["bocage:timings"],
     )
 
 

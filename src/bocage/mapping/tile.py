@@ -84,7 +84,7 @@ class TileResult:
     quarantined: tuple[Refusal, ...]
     chips: int
     timings: Timings = field(default_factory=Timings)
-    inspection: Inspection = Inspection()
+    inspection: Inspection = field(default_factory=Inspection)
 
     @property
     def valid_pixels(self) -> int:

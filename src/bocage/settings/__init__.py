@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -309,7 +310,7 @@ class PretrainingSettings(Section):
 
 
 class MappingSettings(Section):
-    """How the probability mosaic is made."""
+    """How the probability mosaic is made. ``machines`` are those that ``bocage map --plan`` reckons with."""
 
     model: str = "slf"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
@@ -317,6 +318,14 @@ class MappingSettings(Section):
     batch_size: Count = 4
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
+    machines: tuple[MachineSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _machines_have_names(self) -> Self:
+        names = [machine.name for machine in self.machines]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two machines share a name: {sorted(names)}")
+        return self
 
 
 class FeaturesSettings(Section):
