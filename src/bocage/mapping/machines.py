@@ -120,13 +120,15 @@ class Estimate:
         }
 
 
-def estimate(load: Load, machines: Sequence[Machine], efficiency: float = 1.0) -> Estimate:
+def estimate(load: Load, machines: Sequence[Machine], efficiency: float = 1.0, startup: float = 0.0) -> Estimate:
     """Return time, cost and bottleneck of a load on machines that take tiles as they become free.
 
     Parameters
     ----------
     efficiency
         Share of the pace of model or reading, whichever is slower, that a worker reaches from scene to tile.
+    startup
+        Seconds until a worker holds the model.
     """
     shares = tuple(_share(load, machine, efficiency) for machine in machines)
     pace = sum(share.chips_per_second for share in shares)
@@ -139,7 +141,7 @@ def estimate(load: Load, machines: Sequence[Machine], efficiency: float = 1.0) -
         rounds = math.ceil(load.tiles / workers) * workers / load.tiles
         if workers > load.tiles:
             bottleneck = "tiles"
-        seconds *= max(rounds, 1.0)
+        seconds = seconds * max(rounds, 1.0) + startup
     costs: dict[str, float] = {}
     for machine in machines:
         if machine.price is not None:

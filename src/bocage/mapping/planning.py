@@ -99,7 +99,7 @@ class Plan:
         """How often a tile to map is seen: its scenes, added over the tiles."""
         return sum(len(job.scenes) for job in self.jobs)
 
-    def estimate(self, machines: Sequence[Machine] = (), workers: int = 1) -> Estimate | None:
+    def estimate(self, machines: Sequence[Machine] = (), workers: int = 1, startup: float = 0.0) -> Estimate | None:
         """Return hours, cost and bottleneck on machines; where none is given, on so many workers like the measured one.
 
         None where nothing was measured.
@@ -107,7 +107,7 @@ class Plan:
         if self.rates is None:
             return None
         own = (Machine(HERE, workers, 1, self.rates.chips_per_second, self.rates.bytes_per_second),)
-        return estimate(self.load, machines or own, self.rates.efficiency)
+        return estimate(self.load, machines or own, self.rates.efficiency, startup)
 
     def hours(self, workers: int = 1) -> float | None:
         """Return the estimated hours with that many workers, or None where nothing was measured."""
