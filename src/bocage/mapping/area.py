@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.files import remove_leftovers
 from bocage.grid import Bounds
+from bocage.mapping.account import settle, with_rates
 from bocage.mapping.engines import make_engine
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, make_plan
-from bocage.mapping.rates import bare_rates
 from bocage.mapping.receipt import (
     Recipe,
     TileSummary,
@@ -72,21 +71,26 @@ def map_area(
     """
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
-    todo = _with_rates(_plan(project, work.recipe, bbox), segmenter, work)
+    todo = with_rates(_plan(project, work.recipe, bbox), segmenter, work)
     remove_leftovers(project.map_folder)
     _remove_strays(project, todo, bbox)
     mapped: list[TileSummary] = []
+    prepared, workers = time.perf_counter(), 0
     if todo.jobs:
         settings = project.settings.mapping
         runner = make_engine(engine or settings.engine, settings.workers if workers is None else workers)
         _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
+        workers = min(runner.workers, len(todo.jobs))
         mapped.extend(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs)))
+    spent = time.perf_counter() - prepared
     summaries = [*mapped, *_summaries(project.map_folder, todo)]
     refused = _refusals(mapped)
     _require_valid(todo, summaries, refused)
     models = _models(project.map_folder)
-    figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
-    return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused)
+    account = settle(project, todo, mapped, summaries, seconds=spent, workers=workers)
+    figures = {**_figures(todo, mapped, summaries, time.perf_counter() - started), **account}
+    outputs = (project.map_folder, project.homogeneity_file)
+    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused)
 
 
 def plan(
@@ -105,14 +109,7 @@ def plan(
         As :func:`map_area` does before it reads a pixel.
     """
     segmenter, work = _prepare(project, model)
-    return _with_rates(_plan(project, work.recipe, bbox), segmenter, work)
-
-
-def _with_rates(found: Plan, segmenter: Segmenter, work: Work) -> Plan:
-    """Return the plan with rates: the bare model's where no tile in place reports any."""
-    if found.rates is not None or not found.jobs:
-        return found
-    return replace(found, rates=bare_rates(segmenter, work.recipe.lattice.chip, work.batch_size))
+    return with_rates(_plan(project, work.recipe, bbox), segmenter, work)
 
 
 def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The report of homogeneity of a run: is the map the same map everywhere, and which tiles are not?
+"""The report of homogeneity of a run: whether the map is the same map everywhere, and which tiles are not.
 
 It takes the place of a person who scrolls over the mosaic and retouches it by hand. Tiles stand out for four reasons:
 they jump at their borders, a scene of theirs differs from all others, their scenes differ more than elsewhere, or a
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bocage.mapping.disagreement import Pair, Usual, mean_difference, outlying_scenes, outlying_tiles, sum_pairs
+from bocage.mapping.fusion import SCALE
 from bocage.mapping.inspection import Inspection, Overlap, count_observations
 from bocage.mapping.seams import Border, Seams, find_seams
 
@@ -124,7 +125,7 @@ def _seam_finding(name: str, borders: Sequence[Border]) -> Finding:
         inwards = border.line.jump if border.second == name else -border.line.jump
         other = border.first if border.second == name else border.second
         parts.append((inwards, other))
-    size = max(max(border.line.excess for border in borders), 0.0)
+    size = max(*(border.line.excess for border in borders), 0.0)
     jump = sum(inwards for inwards, _ in parts) / len(parts)
     names = ", ".join(other for _, other in parts)
     nearby = sum(border.line.nearby for border in borders) / len(borders)
@@ -211,7 +212,7 @@ def _agreement(pairs: Mapping[Pair, Overlap], sensors: Mapping[str, str]) -> dic
     by_sensors: dict[Pair, Homogeneity] = {}
     for overlap in pairs.values():
         one, two = sorted((sensors.get(overlap.first, "unknown"), sensors.get(overlap.second, "unknown")))
-        own = Homogeneity(overlap.pixels, overlap.both, overlap.one, overlap.difference / 254)
+        own = Homogeneity(overlap.pixels, overlap.both, overlap.one, overlap.difference / SCALE)
         by_sensors[one, two] = by_sensors.get((one, two), Homogeneity()) + own
     return {**summary(dict(sorted(by_sensors.items()))), "pairs_of_scenes": len(pairs)}
 

@@ -1,4 +1,4 @@
-"""Which values of many stand out: the generalised extreme Studentised deviate of Rosner (1983), for large values only."""
+"""Which values of many stand out: the generalised extreme Studentised deviate of Rosner (1983), for large values."""
 
 from __future__ import annotations
 

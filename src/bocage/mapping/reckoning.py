@@ -71,7 +71,7 @@ class Reckoning:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures, JSON-like; ``ratio`` is actual over planned seconds, ``chips_ratio`` that of the chips."""
+        """Return the figures, JSON-like; ``ratio`` is actual over planned seconds, ``chips_ratio`` chips likewise."""
         return {
             "planned_seconds": round(self.planned_seconds, 3),
             "seconds": round(self.seconds, 3),
