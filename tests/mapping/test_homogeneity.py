@@ -42,7 +42,7 @@ def landscape(random: np.random.Generator, size: int = SIZE) -> NDArray[np.float
 
 @dataclass
 class Mosaic:
-    """Six scenes over sixteen tiles, two or three over each place; what is done to one of them is done before fusing."""
+    """Six scenes over sixteen tiles, two or three over a place; what is done to one is done before fusing."""
 
     seed: int
     stretched: str = ""

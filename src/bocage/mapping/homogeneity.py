@@ -16,6 +16,7 @@ from bocage.mapping.disagreement import Pair, Usual, mean_difference, outlying_s
 from bocage.mapping.fusion import SCALE
 from bocage.mapping.inspection import Inspection, Overlap, count_observations
 from bocage.mapping.seams import Border, Seams, find_seams
+from bocage.training.consistency import Homogeneity, summary
 
 Kind = Literal["seam", "scene", "disagreement", "stripe", "hole"]
 
@@ -207,8 +208,6 @@ def _observations(inspections: Iterable[Inspection]) -> dict[str, Any]:
 
 def _agreement(pairs: Mapping[Pair, Overlap], sensors: Mapping[str, str]) -> dict[str, Any]:
     """Return the agreement over all pairs of scenes and by pair of sensors, in the figures that training uses, too."""
-    from bocage.training.homogeneity import Homogeneity, summary  # it imports torch
-
     by_sensors: dict[Pair, Homogeneity] = {}
     for overlap in pairs.values():
         one, two = sorted((sensors.get(overlap.first, "unknown"), sensors.get(overlap.second, "unknown")))
