@@ -124,12 +124,10 @@ def make_scenes(count: int = SCENES, seed: int = 0) -> Iterator[Scene]:
         ])  # fmt: skip
         outline = shapely.Polygon(np.column_stack(zone.transform(ring[:, 0], ring[:, 1], direction="INVERSE")))
         yield _scene(number, str(sensors[number]), outline.buffer(0), f"EPSG:{32600 + int(zones[number])}",
-                     Affine(2, 0, x - wide / 2, 0, -2, y + high / 2), (rows, columns), count)  # fmt: skip
+                     Affine(2, 0, x - wide / 2, 0, -2, y + high / 2), (rows, columns))  # fmt: skip
 
 
-def _scene(
-    number: int, sensor: str, outline: Any, crs: str, transform: Affine, shape: tuple[int, int], count: int
-) -> Scene:
+def _scene(number: int, sensor: str, outline: Any, crs: str, transform: Affine, shape: tuple[int, int]) -> Scene:
     bands = ("blue", "green", "red", "nir")
     part = Part(f"deliveries/{number:05}.tif", 0, 0, *shape, (1, 2, 3, 4))
     clouds = None
@@ -147,7 +145,7 @@ def _scene(
         stretch=((112.25, 918.5),) * 4,
         footprint=shapely.set_precision(outline, 0.01),
         digest=f"{number:064x}",
-        size=round(BYTES / count),
+        size=round(BYTES / SCENES),
         clouds=clouds,
         statistics=(BandStatistics(1.0, 4095.0, 512.75, 99.5),) * 4,
         valid_share=0.93,

@@ -200,5 +200,5 @@ def test_outliers_hidden_by_larger_ones_are_found() -> None:
 
 def test_outliers_of_one_distribution_are_rarely_named() -> None:
     random = np.random.default_rng(1)
-    runs = [outlying(random.normal(0, 1, 12), most=3, least_spread=0.0) for _ in range(400)]
+    runs = [outlying(random.normal(0, 1, 12).tolist(), most=3, least_spread=0.0) for _ in range(400)]
     assert sum(bool(run) for run in runs) / 400 < 0.08

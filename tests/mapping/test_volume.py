@@ -45,7 +45,7 @@ def test_an_aligned_scene_is_read_as_the_tile_asks_its_reader(seed: int) -> None
         reader = FakeReader("a", window)
         shared = tile.window.intersection(window)
         assert shared is not None
-        for _ in read_strips(reader, shared, LATTICE):  # type: ignore[arg-type]
+        for _ in read_strips(reader, shared, LATTICE):
             pass
         read = sum(each.width * each.height for each in reader.reads)
         assert found[0, tile.id] == pytest.approx(read / (window.width * window.height), abs=1e-9)

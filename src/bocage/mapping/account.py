@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bocage.files import write_json
 from bocage.grid import Window
 from bocage.mapping.homogeneity import examine, worst
+from bocage.mapping.machines import Machine
 from bocage.mapping.mosaic import read_probability
 from bocage.mapping.planning import Plan
 from bocage.mapping.rates import bare_rates
@@ -27,6 +28,7 @@ from bocage.project import Project
 if TYPE_CHECKING:
     from bocage.mapping.worker import Work
     from bocage.models.segmenter import Segmenter
+    from bocage.settings import MachineSettings
 
 _log = logging.getLogger("bocage")
 
@@ -43,10 +45,41 @@ def expect(found: Plan, workers: int) -> Plan:
 
     Where there is a GPU, each worker has its own, and nothing changes.
     """
-    torch = sys.modules.get("torch")
-    if found.rates is None or (torch is not None and torch.cuda.is_available()):
+    if found.rates is None or _gpus():
         return found
     return replace(found, rates=found.rates.for_workers(workers))
+
+
+def forecast(
+    project: Project,
+    found: Plan,
+    machines: Sequence[MachineSettings] = (),
+    *,
+    workers: int | None = None,
+    engine: str | None = None,
+) -> dict[str, Any]:
+    """Return the figures of a plan on the machines, or on workers of this machine where none is given.
+
+    Parameters
+    ----------
+    workers, engine
+        As for the run itself; the settings where None.
+    """
+    settings = project.settings.mapping
+    if machines and found.rates is not None:
+        alone = expect(found, 1)
+        assert alone.rates is not None
+        return alone.as_dict([Machine.of(machine, alone.rates) for machine in machines])
+    count = settings.workers if workers is None else workers
+    if not count:
+        count = max(_gpus(), 1)
+    local = (engine or settings.engine) == "local"
+    return (expect(found, count) if local else found).as_dict(workers=count)
+
+
+def _gpus() -> int:
+    torch = sys.modules.get("torch")
+    return torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0
 
 
 def workers_before(project: Project) -> int:

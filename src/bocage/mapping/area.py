@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.files import remove_leftovers
 from bocage.grid import Bounds
-from bocage.mapping.account import settle, with_rates
+from bocage.mapping.account import settle, with_rates, workers_before
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, TileJob, make_plan
@@ -225,7 +225,15 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    found = make_plan(catalogue, project.tiling, recipe, project.map_folder, area=project.bounds, bbox=_bounds(bbox))
+    found = make_plan(
+        catalogue,
+        project.tiling,
+        recipe,
+        project.map_folder,
+        area=project.bounds,
+        bbox=_bounds(bbox),
+        workers=workers_before(project),
+    )
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds
         raise MappingError(

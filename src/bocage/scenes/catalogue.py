@@ -93,7 +93,8 @@ class Catalogue:
 
     def within(self, bounds: Bounds) -> NDArray[np.int64]:
         """Return the places in the catalogue of the scenes whose footprint may share area with ``bounds``, in order."""
-        return np.sort(self._tree.query(bounds.polygon())).astype(np.int64)
+        found: NDArray[np.int64] = np.sort(self._tree.query(bounds.polygon())).astype(np.int64)
+        return found
 
     def footprints(self, places: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return the footprints of the scenes at ``places``."""
