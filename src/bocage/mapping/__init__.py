@@ -6,10 +6,11 @@ with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage; ``mosaic``
 the way in without a project.
 """
 
-from bocage.mapping.area import bare_rate, check_model, map_area, plan
+from bocage.mapping.area import check_model, map_area, plan
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.mosaic import read_probability
 from bocage.mapping.planning import Plan, TileJob
+from bocage.mapping.rates import bare_rate
 from bocage.mapping.segmentation import Segmentation, segment_raster, segment_reader
 
 __all__ = [
