@@ -35,8 +35,11 @@ class Outcome:
         JSON-like figures of the run: counts, areas, metrics.
     refused
         What was left out. A stage that refused something still wrote the rest.
+    buckets
+        ``s3://`` URLs of prefixes that the stage owns and has brought up to date, as it has the outputs.
     """
 
     outputs: tuple[Path, ...]
     figures: dict[str, Any] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    buckets: tuple[str, ...] = ()

@@ -7,26 +7,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
-from bocage.files import remove_leftovers
 from bocage.grid import Bounds
 from bocage.mapping.engines import make_engine
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, make_plan
-from bocage.mapping.receipt import (
-    Recipe,
-    TileSummary,
-    cog_path,
-    lies_at,
-    read_summary,
-    receipt_path,
-    tiles_by_model,
-)
+from bocage.mapping.receipt import Recipe, TileSummary
 from bocage.mapping.worker import Work
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
@@ -69,25 +61,27 @@ def map_area(
     MappingError
         If no scene covers the area, if no pixel of it is valid, or if a worker dies.
     StorageError
-        If the disk is full. Tiles written before stay, and the next run continues after them.
+        If the storage is full or cannot be reached. Tiles written before stay, and the next run continues after them.
     """
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
-    todo = _plan(project, work.recipe, bbox)
-    remove_leftovers(project.map_folder)
-    _remove_strays(project, todo, bbox)
+    inventory = Inventory.open(work.storage)
+    todo = _plan(project, work.recipe, bbox, inventory)
+    _remove_strays(project, todo, bbox, inventory)
     mapped: list[TileSummary] = []
     if todo.jobs:
         settings = project.settings.mapping
         runner = make_engine(engine or settings.engine, settings.workers if workers is None else workers)
         _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
         mapped.extend(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs)))
-    summaries = [*mapped, *_summaries(project.map_folder, todo)]
+    summaries = [*mapped, *_summaries(inventory, todo)]
     refused = _refusals(mapped)
     _require_valid(todo, summaries, refused)
-    models = _models(project.map_folder)
+    models = _models(inventory, work, mapped)
     figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
-    return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused)
+    place = project.map_location
+    outputs, buckets = ((), (place,)) if isinstance(place, str) else ((place,), ())
+    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused, buckets)
 
 
 def plan(
@@ -106,7 +100,7 @@ def plan(
         As :func:`map_area` does before it reads a pixel.
     """
     segmenter, work = _prepare(project, model)
-    found = _plan(project, work.recipe, bbox)
+    found = _plan(project, work.recipe, bbox, Inventory.open(work.storage))
     if found.rate is not None:
         return found
     return replace(found, rate=bare_rate(segmenter, work.recipe.lattice.chip, work.batch_size))
@@ -177,26 +171,26 @@ def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
 
     settings = project.settings.mapping
     name = model or settings.model
-    folder = _model_folder(project, name)
-    segmenter = load_model(folder)
+    package = _package(project, name)
+    segmenter = load_model(package)
     check_model(segmenter, name, project.grid.resolution, project.settings.scenes)
     lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
-    recipe = Recipe(project.grid, lattice, folder.name, segmenter.digest)
-    return segmenter, Work(recipe, project.map_folder, settings.batch_size, partial(load_model, folder), open_scene)
+    recipe = Recipe(project.grid, lattice, PurePath(package).name, segmenter.digest)
+    return segmenter, Work(recipe, project.map_storage, settings.batch_size, partial(load_model, package), open_scene)
 
 
-def _model_folder(project: Project, name: str) -> Path:
-    """Return the folder of a training run, or of a package elsewhere if ``name`` is the path of one."""
-    run = project.models_folder / name
-    elsewhere = project.folder / name
-    return elsewhere if not run.is_dir() and elsewhere.is_dir() else run
+def _package(project: Project, name: str) -> Path | str:
+    """Return the folder of a training run, or of a package elsewhere if ``name`` is its path or ``s3://`` URL."""
+    run, elsewhere = project.models_folder / name, project.location(name)
+    found = isinstance(elsewhere, str) or elsewhere.is_dir()
+    return elsewhere if not run.is_dir() and found else run
 
 
-def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
+def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Inventory) -> Plan:
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    found = make_plan(catalogue, project.tiling, recipe, project.map_folder, area=project.bounds, bbox=_bounds(bbox))
+    found = make_plan(catalogue, project.tiling, recipe, inventory, area=project.bounds, bbox=_bounds(bbox))
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds
         raise MappingError(
@@ -210,19 +204,19 @@ def _bounds(bbox: Box | None) -> Bounds | None:
     return bbox if bbox is None or isinstance(bbox, Bounds) else Bounds(*bbox)
 
 
-def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
+def _remove_strays(project: Project, todo: Plan, bbox: Box | None, inventory: Inventory) -> None:
     """Remove tiles that are of another grid, outside the area or without a scene; they would stay in the mosaic.
 
     Only the option ``bbox`` protects the tiles of the area that this run leaves out.
     """
     planned = {job.tile.id for job in todo.tiles}
     area, box = (None if each is None else project.grid.window(each) for each in (project.bounds, _bounds(bbox)))
-    for path in sorted(project.map_folder.glob("*.json")):
+    for name in inventory.tiles:
         try:
-            tile = project.tiling.tile(path.stem)
+            tile = project.tiling.tile(name)
         except GridError:
             continue
-        if not lies_at(project.map_folder, tile, project.grid):
+        if not inventory.lies_at(tile, project.grid):
             reason = "it is of another grid or tile size"
         elif area is not None and tile.window.intersection(area) is None:
             reason = "it lies outside area.bbox"
@@ -231,22 +225,25 @@ def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
         else:
             reason = "no catalogued scene covers it any more"
         _log.warning("tile %s is removed: %s", tile.id, reason)
-        cog_path(project.map_folder, tile.id).unlink(missing_ok=True)
-        receipt_path(project.map_folder, tile.id).unlink()
+        inventory.remove(tile.id)
 
 
-def _models(folder: Path) -> list[str]:
+def _models(inventory: Inventory, work: Work, mapped: Sequence[TileSummary]) -> list[str]:
     """Return the digests of the models in the mosaic; more than one is worth a warning, for no pixel shows it."""
-    counts = tiles_by_model(folder)
+    counts = inventory.models(without={summary.id for summary in mapped})
+    if fresh := sum(summary.valid_pixels > 0 for summary in mapped):
+        counts[work.recipe.model_digest] += fresh
     if len(counts) > 1:
-        parts = ", ".join(f"{digest[:12]} in {count} tiles" for digest, count in counts.items())
-        _log.warning("%s mixes tiles of %d models: %s; map without bbox to renew all", folder, len(counts), parts)
-    return list(counts)
+        parts = ", ".join(f"{digest[:12]} in {count} tiles" for digest, count in sorted(counts.items()))
+        _log.warning(
+            "%s mixes tiles of %d models: %s; map without bbox to renew all", work.storage.root, len(counts), parts
+        )
+    return sorted(counts)
 
 
-def _summaries(folder: Path, todo: Plan) -> Iterator[TileSummary]:
+def _summaries(inventory: Inventory, todo: Plan) -> Iterator[TileSummary]:
     for job in todo.done:
-        summary = read_summary(folder, job.tile.id)
+        summary = inventory.summary(job.tile.id)
         if summary is not None:
             yield summary
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bocage.grid import Bounds, Tile, Tiling, Window
-from bocage.mapping.receipt import Recipe, SceneMark, is_done, read_summary
+from bocage.mapping.inventory import Inventory
+from bocage.mapping.receipt import Recipe, SceneMark
 
 if TYPE_CHECKING:
     from bocage.scenes.catalogue import Catalogue
@@ -91,7 +91,7 @@ def make_plan(
     catalogue: Catalogue,
     tiling: Tiling,
     recipe: Recipe,
-    folder: Path,
+    inventory: Inventory,
     *,
     area: Bounds | None,
     bbox: Bounds | None = None,
@@ -100,6 +100,8 @@ def make_plan(
 
     Parameters
     ----------
+    inventory
+        The tiles that are there.
     area
         The project's area, or None for all that the scenes cover.
     bbox
@@ -114,8 +116,8 @@ def make_plan(
         key = recipe.key(tile.window, [SceneMark.of(scene) for scene in scenes])
         chips = sum(_chips(scene, tile, tiling, recipe) for scene in scenes)
         job = TileJob(tile, scenes, key, chips)
-        (done if is_done(folder, tile.id, key) else jobs).append(job)
-    return Plan(recipe, tuple(jobs), tuple(done), rate_of(folder, (job.tile.id for job in done)))
+        (done if inventory.is_done(tile.id, key) else jobs).append(job)
+    return Plan(recipe, tuple(jobs), tuple(done), rate_of(inventory, (job.tile.id for job in done)))
 
 
 def tiles_within(tiling: Tiling, *bounds: Bounds | None) -> Iterable[Tile]:
@@ -127,9 +129,9 @@ def tiles_within(tiling: Tiling, *bounds: Bounds | None) -> Iterable[Tile]:
     return tiling.tiles(shared) if shared is not None else ()
 
 
-def rate_of(folder: Path, tiles: Iterable[str]) -> float | None:
+def rate_of(inventory: Inventory, tiles: Iterable[str]) -> float | None:
     """Return the chips per second that the receipts of ``tiles`` report, or None where they report none."""
-    summaries = [summary for summary in (read_summary(folder, tile) for tile in tiles) if summary is not None]
+    summaries = [summary for summary in (inventory.summary(tile) for tile in tiles) if summary is not None]
     seconds, chips = sum(summary.seconds for summary in summaries), sum(summary.chips for summary in summaries)
     return chips / seconds if chips and seconds > 0 else None
 

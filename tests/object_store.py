@@ -1,4 +1,4 @@
-"""Fixtures of the room of scenes: a store that speaks the protocol of Amazon S3, on this machine only."""
+"""A store that speaks the protocol of Amazon S3, on this machine only, as fixtures for every room."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _FOREIGN = (
     "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT", "AWS_S3_ENDPOINT", "AWS_HTTPS", "AWS_VIRTUAL_HOSTING", "AWS_PROFILE",
     "AWS_NO_SIGN_REQUEST", "AWS_SKIP_SIGNATURE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION",
     "AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "GDAL_HTTP_CONNECTTIMEOUT", "GDAL_HTTP_TIMEOUT", "GDAL_HTTP_MAX_RETRY",
+    "GDAL_HTTP_RETRY_DELAY",
 )  # fmt: skip
 
 
