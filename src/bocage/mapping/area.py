@@ -81,7 +81,7 @@ def map_area(
     figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
     place = project.map_location
     outputs, buckets = ((), (place,)) if isinstance(place, str) else ((place,), ())
-    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused, buckets)
+    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused, buckets=buckets)
 
 
 def plan(
