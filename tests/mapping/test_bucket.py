@@ -155,10 +155,10 @@ def test_what_needs_a_folder_says_so(remote: Project) -> None:
 
 
 @pytest.mark.parametrize("folder", ["gs://bucket/map", "labels", "./labels/", "", ".", "..", "chips", "/"])
-def test_places_that_are_none(local: Project, folder: str) -> None:
-    (local.folder / "bocage.toml").write_text(SETTINGS + f'folder = "{folder}"\n', encoding="utf-8")
+def test_places_that_are_none(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "bocage.toml").write_text(SETTINGS + f'folder = "{folder}"\n', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"mapping\.folder"):
-        Project.open(local.folder)
+        Project.open(tmp_path)
 
 
 def test_a_map_in_another_folder(local: Project) -> None:

@@ -5,12 +5,12 @@ An unknown key is an error: a misspelt setting that is silently ignored costs a 
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.place import MapFolder
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -315,30 +315,21 @@ class MappingSettings(Section):
     ``model`` is a training run, or the path or ``s3://`` URL of a model package. ``folder`` is where the tiles and
     their receipts are written and read: a folder of its own, or ``s3://bucket/prefix``, which is reached by the
     ``AWS_*`` variables of the environment.
+
+    A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
+    one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
+    process of the command, where nothing can replace it.
     """
 
     model: str = "slf"
-    folder: Annotated[str, Field(min_length=1)] = "map"
+    folder: MapFolder = "map"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
     batch_size: Count = 4
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
-
-    @field_validator("folder")
-    @classmethod
-    def _of_its_own(cls, folder: str) -> str:
-        if "://" in folder and not folder.startswith("s3://"):
-            raise ValueError("tiles are written to a folder or to s3://bucket/prefix; set one of the two")
-        # Tiles of the map that no scene covers any more are removed, and labels are tiles of the same names.
-        if PurePath(folder).name in {"", "..", *_FOLDERS}:
-            raise ValueError(f'the map needs a folder of its own, none of {", ".join(sorted(_FOLDERS))}; "map" is one')
-        return folder
-
-
-_FOLDERS = frozenset(
-    {"scenes", "labels", "chips", "models", "backbones", "benchmark", "features", "products", "accuracy", "report"}
-)
+    tries: Count = 3
+    hang_minutes: Annotated[float, Field(ge=0)] = 0.0
 
 
 class FeaturesSettings(Section):
