@@ -165,5 +165,5 @@ def test_a_map_in_another_folder(local: Project) -> None:
     (local.folder / "bocage.toml").write_text(SETTINGS + 'folder = "maps/2021"\n', encoding="utf-8")
     other = Project.open(local.folder)
     outcome = map_area(other)
-    assert outcome.outputs == (local.folder / "maps" / "2021",)
+    assert outcome.outputs == (local.folder / "maps" / "2021", other.homogeneity_file)
     assert tiles(other.map_storage) == tiles(local.map_storage)
