@@ -49,7 +49,7 @@ def copied(written: tuple[Project, Outcome], tmp_path: Path) -> Callable[[str], 
     """Return a function that copies the product of a variable and form alone into an empty folder."""
 
     def copy(part: str) -> Path:
-        source = next(path for path in written[1].outputs if part in path.name)
+        source = next(path for path in written[1].outputs if part in path.name and path.suffix in {".tif", ".gpkg"})
         return Path(shutil.copy(source, tmp_path / source.name))
 
     return copy
