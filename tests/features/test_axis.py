@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bocage.features.axis import axes_of, axis_links, axis_sums, lines_of, reach
-from bocage.features.components import label_mask
+from bocage.features.labelling import components_of
 from bocage.features.patch import Patch
 from bocage.features.shape import shape_sums
 from bocage.features.sums import ONE, Sums

@@ -53,9 +53,8 @@ class Profile:
         Mean height in metres that parts tree lines and groves from hedges and scrub (FAO: trees reach 5 m).
     width
         How the width of a feature is read off its distance transform.
-    simplification
-        Tolerance of the outlines, in cells: a bend whose triangle has less than its square as area is removed. 0 keeps
-        the cell edges.
+    smooth
+        Whether the staircases of outlines are made straight; if not they follow the edges of cells.
     """
 
     name: str
@@ -71,7 +70,7 @@ class Profile:
     forest_buffer: float = 10.0
     tree_height: float = 5.0
     width: Literal["rectangle", "maximum"] = "rectangle"
-    simplification: float = 0.75
+    smooth: bool = True
 
 
 PROFILES = MappingProxyType(
