@@ -109,3 +109,13 @@ def test_woody_cells_stand_in_where_the_density_is_unknown() -> None:
 def test_crops_are_all_classes_of_the_layer() -> None:
     codes, valid = np.array([[0, 1110, 2200, 0]]), np.array([[True, True, True, False]])
     assert crop_mask(codes, valid).tolist() == [[0, 1, 1, 255]]
+
+
+def test_in_2015_a_patch_has_a_place_of_10_m() -> None:
+    # Too short for a linear feature and 5 m wide: 200 m2 and more only where the product does without a width.
+    mask = rectangle(SHAPE, 10, 10, 1, 9)
+    narrow = classify(mask.astype(np.uint8), np.zeros(SHAPE, np.uint8), None, 5.0, PROFILES["2015"])
+    assert set(narrow.kinds[mask]) == {Kind.OUT_OF_RANGE}
+    wide = rectangle(SHAPE, 10, 10, 2, 5)
+    found = classify(wide.astype(np.uint8), np.zeros(SHAPE, np.uint8), None, 5.0, PROFILES["2015"])
+    assert set(found.kinds[wide]) == {Kind.PATCHY}

@@ -1,4 +1,5 @@
-"""Laws 4 and 6: features do not depend on how a region is cut, and their polygons give back the cells they were made of."""
+"""Laws 4 and 6: features do not depend on how a region is cut, and their polygons give back the cells they were made
+of."""
 
 import geopandas as gpd
 import numpy as np
@@ -18,7 +19,8 @@ from bocage.features.profiles import Profile
 from bocage.grid import Window
 from tests.features.landscape import disk, origin
 
-# Small figures, so that a mask of some thousand cells holds forests, patches in and out of range, and long linear features.
+# Small figures, so that a mask of some thousand cells holds forests, patches in and out of range, and long linear
+# features.
 RULES = Profile("small", patchy_area=(100.0, 800.0), forest_area=6000.0, linear_width=20.0)
 SHAPES = ("noise", "dots", "winding", "corners", "rings", "checker")
 
@@ -78,7 +80,8 @@ def assert_same(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame) -> None:
 def test_features_do_not_depend_on_the_tiling(shape: str, seed: int, tile: int, isolated: bool) -> None:
     mask = landscape(shape, seed)
     rules = Profile("small", patchy_area=(100.0, 800.0), forest_area=6000.0, linear_width=20.0,
-                    isolated="keep" if isolated else "drop", isolated_area=(0.0, 1e9))  # fmt: skip
+                    isolated="keep" if isolated else "drop", isolated_area=(0.0, 1e9),
+                    least_width=10.0 if seed % 2 else 0.0)  # fmt: skip
     given_layers = layers(mask, seed)
     whole = features_of(mask, origin(), "EPSG:3035", profile=rules, **given_layers)  # type: ignore[arg-type]
     tiled = features_of(mask, origin(), "EPSG:3035", profile=rules, tile=tile, **given_layers)  # type: ignore[arg-type]
@@ -130,7 +133,9 @@ def test_polygons_are_valid_share_borders_and_give_back_their_cells(
         zip(outlines, range(1, len(outlines) + 1), strict=True), out_shape=mask.shape, transform=origin()
     )
     np.testing.assert_array_equal(drawn > 0, found.kept)
-    np.testing.assert_array_equal(np.bincount(drawn.ravel())[1:] * 25, (features["width_m"] * features["length_m"]).round(6))
+    np.testing.assert_array_equal(
+        np.bincount(drawn.ravel())[1:] * 25, (features["width_m"] * features["length_m"]).round(6)
+    )
     kinds = np.concatenate([[0], features["slf_class"]])[drawn]
     np.testing.assert_array_equal(kinds[found.kept], found.kinds[found.kept])
     # A neck adds a hundredth of a cell; smoothing may leave a few sixteenths of one where stairs meet.
@@ -165,7 +170,7 @@ def test_a_frame_covers_its_region_once_with_tiles_of_the_lattice() -> None:
         assert core.column % 8 == 0 or core.column == -7
         assert core.row % 8 == 0 or core.row == 5
     assert (seen == 1).all()
-    assert [number for number in frame.each(lambda number, _: number)] == list(range(len(frame.cores)))
+    assert list(frame.each(lambda number, _: number)) == list(range(len(frame.cores)))
 
 
 def test_an_error_in_a_tile_reaches_the_caller() -> None:

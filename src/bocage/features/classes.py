@@ -15,8 +15,8 @@ The product is 1 + 2 + 5. A stretch is wide where a disk of 30 m fits; unknown c
 as woody for this. What is not wide is linear if it is long enough, and joins the wide parts that it touches otherwise.
 Scraps of less than 200 m2 that touch a linear feature belong to it.
 
-The region is worked by tiles, in steps: where it is wide (local), which thin components are long (joined over tiles), which
-scraps they take (local), and of which class the patches are (joined). Between the steps each cell has a state.
+The region is worked by tiles, in steps: where it is wide (local), which thin components are long (joined over tiles),
+which scraps they take (local), and of which class the patches are (joined). Between the steps each cell has a state.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, PATCHY, TileLabels, join, label_mask, label_tile
 from bocage.features.morphology import opening, reach_of, touching, without_gaps
 from bocage.features.profiles import Profile
-from bocage.features.sums import Sums, by_label
+from bocage.features.sums import ONE, Sums, by_label
 from bocage.features.widths import outline_sums, widths_of
 from bocage.grid import Window
 
@@ -183,6 +183,7 @@ def _patches(
     classes = np.zeros(256, np.uint8)
     classes[[_LONG, _SCRAP_WIDE, _SCRAP_THIN]] = LINEAR
     classes[[_WIDE, _THIN]] = PATCHY
+    halo = reach_of(profile.least_width, resolution) + 2
 
     def measure(_: int, core: Window) -> tuple[TileLabels, Sums]:
         framed = np.asarray(cv2.LUT(frame.framed(states, core), classes), np.uint8)
@@ -194,7 +195,12 @@ def _patches(
         beside = touching(framed == LINEAR)[1:-1, 1:-1]
         sums["connected"] = by_label(owner, beside[inside].astype(np.int64), labels.count)
         sums |= crop_sums(owner, inside, None if crop is None else crop[core.slices(frame.window)], labels.count)
-        return labels.forgotten(), Sums(labels.count, sums)
+        measured = Sums(labels.count, sums)
+        if profile.least_width:
+            seen = cv2.LUT(frame.seen(states, core, halo), classes) == PATCHY
+            inner = frame.inner(core, halo)
+            measured = Sums.merged([outline_sums(seen, labels, inner, resolution, profile.least_width), measured])
+        return labels.forgotten(), measured
 
     found = list(frame.each(measure))
     joined = join([labels for labels, _ in found])
@@ -223,6 +229,8 @@ def _patch_kinds(sums: Sums, resolution: float, profile: Profile) -> tuple[NDArr
     area = sums.added["cells"] * resolution**2
     least, most = profile.patchy_area
     in_range = (area >= least) & (area <= most)
+    if profile.least_width:
+        in_range &= 2 * sums.largest["depth"] / ONE * resolution >= profile.least_width - _ROUNDING
     # A share of crops that is not known is NaN and compares as not above the limit.
     on_crops = crop_shares(sums) > profile.crop_share
     connected = sums.added["connected"] > 0

@@ -23,8 +23,8 @@ from bocage.grid import Window
 
 CLASS_NAME = "Small structures of trees, hedges, bushes and scrub"
 CODE = 1
-# Planes of one byte per cell are held in memory, about 8 bytes at the peak, beside the features: 5 GB at this size, which
-# is a production cell of 100 km at 5 m with its margin.
+# Planes of one byte per cell are held in memory, about 8 bytes at the peak, beside the features: 5 GB at this size,
+# which is a production cell of 100 km at 5 m with its margin.
 MOST_CELLS = 500_000_000
 
 _COLUMNS = {

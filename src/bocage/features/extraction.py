@@ -1,8 +1,8 @@
 """The stage "features": from the mosaic and the reference layers to one table of features per production cell.
 
-Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 8 bytes per cell, and
-one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts is two features, one
-in each cell, both ``truncated``; of what class it is, is judged with a margin of the other cell.
+Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 8 bytes per cell,
+and one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts is two features,
+one in each cell, both ``truncated``; of what class it is, is judged with a margin of the other cell.
 """
 
 from __future__ import annotations

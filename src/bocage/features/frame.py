@@ -1,8 +1,8 @@
 """The frame of the work: a region of the lattice, cut into tiles that are worked side by side with a halo.
 
-The planes of a region (woody, forest, crops, ...) are held whole, one byte per cell; everything larger lives in one tile at
-a time. What a tile computes for the cells that it owns must not depend on how the region is cut. So whoever works with a
-halo states how far a result can reach, and what hangs together over tiles is joined afterwards
+The planes of a region (woody, forest, crops, ...) are held whole, one byte per cell; everything larger lives in one
+tile at a time. What a tile computes for the cells that it owns must not depend on how the region is cut. So whoever
+works with a halo states how far a result can reach, and what hangs together over tiles is joined afterwards
 (:mod:`bocage.features.labelling`).
 """
 

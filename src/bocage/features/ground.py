@@ -3,8 +3,8 @@
 The mosaic is cut into islands: groups of mapped tiles that touch each other, within one production cell. Nothing can
 reach from one island to another, so each is read and worked alone, and the ground between distant scenes costs nothing.
 
-An island is seen with a margin of the neighbouring production cells, so that what stands at their common border is judged
-alike from both sides.
+An island is seen with a margin of the neighbouring production cells, so that what stands at their common border is
+judged alike from both sides.
 """
 
 from __future__ import annotations
@@ -224,8 +224,8 @@ def read_region(
     window = frame.window
     if island.window.width * island.window.height > most_cells:
         raise FeatureError(
-            f"the mapped area in production cell {island.cell} spans {island.window.width} x {island.window.height} cells of "
-            f"{grid.resolution} m, more than the {most_cells} that are held in memory at once",
+            f"the mapped area in production cell {island.cell} spans {island.window.width} x {island.window.height} "
+            f"cells of {grid.resolution} m, more than the {most_cells} that are held in memory at once",
             "map a smaller area (area.bbox), or set a coarser features.resolution or a smaller grid.cell_size",
         )
     covers, crops, heights = (tuple(layers_of(project, kind, grid)) for kind in LAYERS)

@@ -37,7 +37,8 @@ class TileLabels:
     rim_cells, rim_labels
         Place in the region and label of the labelled cells that another tile may know too.
     first
-        (count,) place in the region of the first cell of each label in the core, -1 if it has none there.
+        (count,) place in the region of the first cell of each label in the core, -1 if it has none there or is not
+        asked.
     """
 
     array: NDArray[np.int32]
@@ -88,35 +89,41 @@ class Joined:
         return Sums(len(owner), added, largest).joined(owner, self.count)
 
 
-def label_tile(frame: Frame, core: Window, classes: NDArray[np.uint8]) -> TileLabels:
+def label_tile(frame: Frame, core: Window, classes: NDArray[np.uint8], *, ordered: bool = False) -> TileLabels:
     """Label the linear and the patchy cells of a tile.
 
     Parameters
     ----------
     classes
         (rows + 2, columns + 2) as from :meth:`Frame.framed`: 0, ``LINEAR`` or ``PATCHY``. Each class is labelled alone.
+    ordered
+        Whether the first cells are looked up, by which components are numbered.
     """
     array, count = components_of(classes == LINEAR)
     patches, more = label_patches(classes)
-    array[patches > 0] = patches[patches > 0] + count
+    if more:
+        np.copyto(array, patches + count, where=patches > 0)
     count += more
     width = frame.window.width
-    rows, columns = np.nonzero(_rim(array))
-    labels = array[rows, columns]
+    rows, columns = _rim(array)
     cells = (rows + core.row - 1 - frame.window.row) * width + columns + core.column - 1 - frame.window.column
-    own = array[1:-1, 1:-1]
-    inside = np.flatnonzero(own)
     first = np.full(count + 1, -1, np.int64)
-    # The last of several values that are given to one place stays: go backwards, so that the first does.
-    first[own.ravel()[inside[::-1]]] = inside[::-1]
-    down, right = np.divmod(first, core.width)
-    place = (down + core.row - frame.window.row) * width + right + core.column - frame.window.column
-    return TileLabels(array, count, cells.astype(np.int64), labels, np.where(first < 0, -1, place)[1:])
+    if ordered:
+        own = array[1:-1, 1:-1].ravel()
+        inside = np.flatnonzero(own)[::-1]
+        # The last of several values that are given to one place stays: going backwards, it is the first.
+        first[own[inside]] = inside
+        down, right = np.divmod(first, core.width)
+        place = (down + core.row - frame.window.row) * width + right + core.column - frame.window.column
+        first = np.where(first < 0, -1, place)
+    return TileLabels(array, count, cells, array[rows, columns], first[1:])
 
 
 def label_patches(classes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], int]:
     """Return the labels of the patchy cells and their number; no patch runs through a diagonal of linear cells."""
     patchy = classes == PATCHY
+    if not patchy.any():
+        return np.zeros(classes.shape, np.int32), 0
     crossed = crossings(classes)
     if not crossed.any():
         return components_of(patchy)
@@ -142,7 +149,7 @@ def label_mask(mask: NDArray[np.bool_], frame: Frame, core: Window) -> TileLabel
 
 
 def join(parts: Sequence[TileLabels]) -> Joined:
-    """Return the components to which the labels of all tiles of a region belong, in reading order."""
+    """Return the components of a region from the labels of its tiles, in reading order if first cells are known."""
     counts = np.array([part.count for part in parts], np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     total = int(offsets[-1])
@@ -157,8 +164,7 @@ def join(parts: Sequence[TileLabels]) -> Joined:
     own = np.concatenate([part.first for part in parts])
     first = np.full(groups, np.iinfo(np.int64).max)
     np.minimum.at(first, group[own >= 0], own[own >= 0])
-    # A linear and a patchy component never have their first cell in common: each cell is of one class.
-    ranked = np.argsort(first)
+    ranked = np.argsort(first, kind="stable")
     rank = np.empty(groups, np.intp)
     rank[ranked] = np.arange(groups)
     owner = rank[group]
@@ -172,11 +178,21 @@ def components_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     return np.asarray(array, np.int32), count - 1
 
 
-def _rim(array: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return the labelled cells in the two outermost rows and columns."""
-    rim = array > 0
-    rim[2:-2, 2:-2] = False
-    return rim
+def _rim(array: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of the labelled cells in the two outermost rows and columns."""
+    height, width = array.shape
+    rows, columns = [], []
+    deep, wide = min(2, height // 2), min(2, width // 2)
+    for top, left, part in (
+        (0, 0, array[:deep]),
+        (height - deep, 0, array[height - deep :]),
+        (deep, 0, array[deep : height - deep, :wide]),
+        (deep, width - wide, array[deep : height - deep, width - wide :]),
+    ):
+        down, right = np.nonzero(part)
+        rows.append(down + top)
+        columns.append(right + left)
+    return np.concatenate(rows), np.concatenate(columns)
 
 
 def _groups(first: NDArray[np.integer], second: NDArray[np.integer], count: int) -> tuple[int, NDArray[np.int32]]:

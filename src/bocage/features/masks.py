@@ -130,5 +130,5 @@ def forest_mask(
     crop: NDArray[np.uint8] | None = None,
     frame: Frame | None = None,
 ) -> NDArray[np.uint8]:
-    """Return the forest mask of woody cells and, where it is known, of the tree cover density; see :func:`forest_of`."""
+    """Return the forest mask of woody cells and of the tree cover density where it is known: :func:`forest_of`."""
     return forest_of(tree_state(woody, cover, profile), resolution, profile, crop=crop, frame=frame)

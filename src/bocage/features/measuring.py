@@ -84,7 +84,7 @@ def measure(
 
     def work(_: int, core: Window) -> _Tile:
         framed = frame.framed(classes, core)
-        labels = label_tile(frame, core, framed)
+        labels = label_tile(frame, core, framed, ordered=True)
         last = (core.bottom == frame.window.bottom, core.right == frame.window.right)
         row, column = core.row - frame.window.row, core.column - frame.window.column
         whole, pieces = trace(framed, labels, row, column, last)

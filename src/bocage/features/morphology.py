@@ -2,8 +2,8 @@
 
 All lengths are in metres and all masks are boolean arrays (rows, columns). The area beyond an array's edge is unknown.
 
-Every operation here is local: a cell's result is decided by the cells within a stated reach, in cells, so that a tile with
-such a halo gives what the whole would give.
+Every operation here is local: a cell's result is decided by the cells within a stated reach, in cells, so that a tile
+with such a halo gives what the whole would give.
 """
 
 from __future__ import annotations
@@ -76,23 +76,34 @@ def outline_distances(mask: Mask, resolution: float) -> tuple[NDArray[np.float32
 
     Both are 0 outside the mask; the array's edge is outline. They are measured on cells cut in four, which makes the
     mean over a strip a quarter of its width and twice the largest its width, for even and odd numbers of cells alike.
-    Distances are summed over steps 5 x 5 (Borgefors 1986): exact along the axes, 2 % off at worst, and ten times as fast
-    as exact ones.
     """
-    rows, columns = mask.shape
-    fine = np.zeros((2 * rows + 2, 2 * columns + 2), np.uint8)
-    for down in (0, 1):
-        for right in (0, 1):
-            fine[1 + down : -1 : 2, 1 + right : -1 : 2][:rows, :columns] = mask
-    distance = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
-    quarters = [distance[row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    half = np.float32(resolution / 2)
+    result = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
+    cells = np.nonzero(mask)
+    for values, found in zip(result, outline_distances_at(mask, *cells), strict=True):
+        values[cells] = found * np.float32(resolution)
+    return result
+
+
+def outline_distances_at(
+    mask: Mask, rows: NDArray[np.integer], columns: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean and the largest distance in cells to the outline of ``mask`` within some of its cells.
+
+    Distances are summed over steps 5 x 5 (Borgefors 1986): exact along the axes, 2 % off at worst, and ten times as
+    fast as exact ones.
+    """
+    size = (2 * mask.shape[1], 2 * mask.shape[0])
+    fine = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    fine = cv2.copyMakeBorder(fine, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = np.asarray(cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32).ravel()
+    width = size[0] + 2
+    corner = (2 * rows + 1) * width + 2 * columns + 1
+    quarters = [distance[corner + step] for step in (0, 1, width, width + 1)]
     # Distances run from the centre of a quarter to that of the next outside: the outline lies half a quarter nearer.
     # Opposite quarters are added first: turning the mask then changes not even the last digit.
-    mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) * half
-    largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) * half
-    assert mean.shape == (rows, columns)
-    return np.where(mask, mean, np.float32(0)), np.where(mask, largest, np.float32(0))
+    mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) / 2
+    largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) / 2
+    return mean, largest
 
 
 def rectangle_widths(area: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,19 +1,21 @@
 """Outlines between cells, traced tile by tile and put together over their borders.
 
 An outline is the list of the cell edges that it follows, each by its midpoint, with the feature on its left (rows count
-downwards). A tile traces the corners of the lattice in and at the upper left of its core, so every corner is traced once.
-Where an outline leaves the tile it ends in the midpoint of an edge, and goes on from there in another.
+downwards). A tile traces the corners of the lattice in and at the upper left of its core, so every corner is traced
+once. Where an outline leaves the tile it ends in the midpoint of an edge, and goes on from there in another.
 
-Coordinates are whole numbers of half cells, (0, 0) the upper left corner of the region: corners of cells are even in both,
-midpoints of edges in one.
+Coordinates are whole numbers of half cells, (0, 0) the upper left corner of the region: corners of cells are even in
+both, midpoints of edges in one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import contourpy
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,9 +24,14 @@ from bocage.features.labelling import LINEAR, PATCHY, TileLabels
 # Heights of ground, linear and patchy cells whose zero line is the outline of a class. The tracer joins two high cells
 # across a corner where the four add up to more than nothing: the linear ones always, the patchy ones unless both others
 # are linear. The zero lines lie within a cell's edge of its middle and are rounded to it.
-_HEIGHTS = {LINEAR: np.array([-0.9, 1.0, -0.9]), PATCHY: np.array([-0.9, -1.05, 1.0])}
+_HEIGHTS = {LINEAR: np.full(256, -0.9), PATCHY: np.full(256, -0.9)}
+_HEIGHTS[LINEAR][LINEAR] = 1.0
+_HEIGHTS[PATCHY][[LINEAR, PATCHY]] = -1.05, 1.0
 # What is known of a midpoint, and of the corner that follows it.
 SHARED, JOINT = 1, 2
+
+
+type _Found = tuple[list[NDArray[np.float64] | None], list[NDArray[np.uint32] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,8 @@ class Lines:
     points
         (points, 2) x and y of midpoints, in half cells. The first point of a ring is not repeated.
     marks
-        (points,) ``SHARED`` where the edge parts a linear feature from a patchy one, plus ``JOINT`` where the outline goes
-        on round a corner at which two cells hang together diagonally.
+        (points,) ``SHARED`` where the edge parts a linear feature from a patchy one, plus ``JOINT`` where the outline
+        goes on round a corner at which two cells hang together diagonally.
     starts
         (lines + 1,) where each line starts in ``points``.
     owners
@@ -96,7 +103,7 @@ def trace(
     for value, heights in _HEIGHTS.items():
         if not (seen == value).any():
             continue
-        points, starts = _zero_lines(heights[seen])
+        points, starts = _zero_lines(np.asarray(cv2.LUT(seen, heights), np.float64))
         first, stop = starts[:-1], starts[1:]
         closed = (points[first] == points[stop - 1]).all(axis=1)
         # A ring repeats its first point at its end.
@@ -153,12 +160,11 @@ def _keys(points: NDArray[np.int32], classes: NDArray[np.uint8]) -> zip[tuple[li
 
 
 def _zero_lines(heights: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the midpoints along the zero lines, in half cells from the first cell's centre, and where each line starts."""
+    """Return the midpoints along the zero lines, in half cells from the first centre, and where each line starts."""
     generator = contourpy.contour_generator(
         z=heights, name="threaded", thread_count=1, line_type=contourpy.LineType.ChunkCombinedOffset
     )
-    lines: tuple[list[NDArray[np.float64] | None], list[NDArray[np.uint32] | None]] = generator.lines(0.0)  # type: ignore[assignment]
-    (points,), (starts,) = lines
+    (points,), (starts,) = cast("_Found", generator.lines(0.0))
     if points is None or starts is None:
         return np.zeros((0, 2), np.int32), np.zeros(1, np.int64)
     return np.rint(2 * points).astype(np.int32), starts.astype(np.int64)

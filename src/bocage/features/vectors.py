@@ -1,18 +1,19 @@
 """From traced outlines to polygons that are valid, of one part, and share their borders exactly.
 
-Every outline is smoothed alone, by a rule that looks a few edges around, and no two can meet: each smoothed outline runs
-through the same gaps between the centres of neighbouring cells as the cell edges did, in the same order. One outline
-alone runs through each gap, and of each class. So
+Every outline is smoothed alone, by a rule that looks a few edges around, and no two can meet: each smoothed outline
+runs through the same gaps between the centres of neighbouring cells as the cell edges did, in the same order. One
+outline alone runs through each gap, and of each class. So
 
 - nothing overlaps, whatever lies beside it, and no check over all features is needed;
 - a polygon that is drawn onto the cells again gives exactly the cells of which it was made (law 6);
 - a border between two features is the same line on both sides, since the rule does not ask on which side it stands;
 - the polygons do not depend on the tiling (law 4).
 
-The rule: a step of one cell between two runs in the same direction is cut at its middle, and a run that lies between two
-such steps becomes a straight slanting line from middle to middle. The same area lies on both sides of it. All other
-corners stay. Where two cells hang together by a corner, the corner is cut by a tenth of a cell on both sides, the smallest
-neck that makes one valid polygon of them (1 % of a cell's area). Where a third feature begins, the corner is kept.
+The rule: a step of one cell between two runs in the same direction is cut at its middle, and a run that lies between
+two such steps becomes a straight slanting line from middle to middle. The same area lies on both sides of it. All other
+corners stay. Where two cells hang together by a corner, the corner is cut by a tenth of a cell on both sides, the
+smallest neck that makes one valid polygon of them (1 % of a cell's area). Where a third feature begins, the corner is
+kept.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ def smoothed(lines: Lines, *, smooth: bool = True) -> Rings:
     kept = ~(slanted | slanted[before])
     middle = step & (slanted[before] | slanted[after])
     cut = kept & joint & ~fixed
-    # On a stair of single cells the dropped corners lie on both sides in turn. Where the first and the last lie on the same
-    # side, half of the area of a corner is missing at either end: the last corner that is kept gives it back.
+    # On a stair of single cells the dropped corners lie on both sides in turn. Where the first and the last lie on the
+    # same side, half of the area of a corner is missing at either end: the last corner that is kept gives it back.
     diagonal = slanted & step
     begins = kept & ~cut & step & diagonal[after]
     ends = kept & ~cut & step[before] & diagonal[before[before]] & ~begins

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bocage.features.labelling import TileLabels
-from bocage.features.morphology import outline_distances, rectangle_widths
+from bocage.features.morphology import outline_distances_at, rectangle_widths
 from bocage.features.profiles import Profile
 from bocage.features.sums import ONE, Sums, by_label, fixed, largest_by_label
 
@@ -25,17 +25,19 @@ def outline_sums(
     reach
         Distances are told up to this many metres.
     """
-    mean, largest = (distance[core] for distance in outline_distances(mask, 1.0))
-    inside = (labels.core > 0) & mask[core]
-    owner = labels.core[inside]
+    own = np.where(mask[core], labels.core, 0)
+    rows, columns = np.nonzero(own)
+    owner = own[rows, columns]
+    high, wide = core
+    mean, largest = outline_distances_at(mask, rows + (high.start or 0), columns + (wide.start or 0))
     most = reach / resolution
     return Sums(
         labels.count,
         {
             "cells": by_label(owner, np.ones(len(owner), np.int64), labels.count),
-            "distance": by_label(owner, fixed(np.minimum(mean[inside], most)), labels.count),
+            "distance": by_label(owner, fixed(np.minimum(mean, most)), labels.count),
         },
-        {"depth": largest_by_label(owner, fixed(np.minimum(largest[inside], most)), labels.count)},
+        {"depth": largest_by_label(owner, fixed(np.minimum(largest, most)), labels.count)},
     )
 
 
