@@ -112,10 +112,10 @@ def _deletable(bits: NDArray[np.bool_], half: int) -> NDArray[np.bool_]:
     two = (n | ne).astype(int) + (e | se) + (s | sw) + (w | nw)
     least = np.minimum(one, two)
     side = (n | ne | ~se) & e if half == 0 else (s | sw | ~nw) & w
-    return (parts == 1) & (least >= 2) & (least <= 3) & ~side
+    return np.asarray((parts == 1) & (least >= 2) & (least <= 3) & ~side, bool)
 
 
 def _corner() -> NDArray[np.bool_]:
     """Return for every code whether the cell is the inner one of a step: north and east remain, nothing south-west."""
     n, _, e, _, s, sw, w, _ = _bits().T
-    return n & e & ~s & ~w & ~sw
+    return np.asarray(n & e & ~s & ~w & ~sw, bool)

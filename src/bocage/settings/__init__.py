@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.context import ContextSettings as ContextSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -325,6 +326,7 @@ class FeaturesSettings(Section):
     profile: Literal["2015", "2018", "2021", "2024"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
+    context: ContextSettings = ContextSettings()
 
 
 class ProductsSettings(Section):
