@@ -14,7 +14,8 @@ from bocage.errors import FeatureError
 from bocage.features.classes import Kind, Planes, classify, crop_shares
 from bocage.features.frame import TILE, Frame
 from bocage.features.masks import UNKNOWN, forest_mask
-from bocage.features.measuring import Layer, measure
+from bocage.features.measuring import measure
+from bocage.features.patches import Layer, Surroundings
 from bocage.features.profiles import Profile, profile_of
 from bocage.features.sums import ONE, Sums
 from bocage.features.vectors import located
@@ -127,6 +128,7 @@ def table_of(
     own: Window | None = None,
     cover: Layer | None = None,
     height: Layer | None = None,
+    context: Surroundings | None = None,
     corner: tuple[float, float] | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the features of a region as a table, with the columns of :func:`features_of`.
@@ -139,12 +141,23 @@ def table_of(
         Features are cut at the edge of this window; the region by default.
     cover, height
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
+    context
+        Gives what streams, roads, fields and built-up areas are known near a window.
     corner
         x and y of the upper left corner of the region, by default where the lattice has it.
     """
     found = classify(planes.woody, planes.forest, planes.crop, resolution, profile, frame)
     measured = measure(
-        found, planes.woody, planes.crop, frame, resolution, own=own, smooth=profile.smooth, cover=cover, height=height
+        found,
+        planes.woody,
+        planes.crop,
+        frame,
+        resolution,
+        own=own,
+        smooth=profile.smooth,
+        cover=cover,
+        height=height,
+        context=context,
     )
     if not len(measured.first):
         return empty_features(crs)

@@ -67,11 +67,11 @@ class Frame:
         """Return the part of a plane of the region that a tile sees, as a view."""
         return plane[self.around(core, halo).slices(self.window)]
 
-    def framed[T: np.generic](self, plane: NDArray[T], core: Window) -> NDArray[T]:
-        """Return a copy of the core with one cell around it on every side, 0 where the region ends."""
-        seen = self.around(core, 1)
-        result = np.zeros((core.height + 2, core.width + 2), plane.dtype)
-        result[seen.slices(core.pad(1))] = plane[seen.slices(self.window)]
+    def framed[T: np.generic](self, plane: NDArray[T], core: Window, halo: int = 1) -> NDArray[T]:
+        """Return a copy of the core with a halo on every side, 0 where the region ends."""
+        seen = self.around(core, halo)
+        result = np.zeros(core.pad(halo).shape, plane.dtype)
+        result[seen.slices(core.pad(halo))] = plane[seen.slices(self.window)]
         return result
 
     def inner(self, core: Window, halo: int) -> tuple[slice, slice]:

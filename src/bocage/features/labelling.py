@@ -79,12 +79,9 @@ class Joined:
 
     def sums(self, parts: Sequence[Sums]) -> Sums:
         """Return the sums of the components from those of the tiles' labels, one part per tile."""
-        added = {
-            name: np.concatenate([part.added[name] for part in parts]) for name in (parts[0].added if parts else ())
-        }
-        largest = {
-            name: np.concatenate([part.largest[name] for part in parts]) for name in (parts[0].largest if parts else ())
-        }
+        filled = [part for part in parts if part.count] or parts[:1]
+        added = {name: np.concatenate([part.added[name] for part in filled]) for name in filled[0].added}
+        largest = {name: np.concatenate([part.largest[name] for part in filled]) for name in filled[0].largest}
         owner = np.concatenate([*self.owners, np.zeros(0, np.intp)])
         return Sums(len(owner), added, largest).joined(owner, self.count)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from bocage.features.classes import UNKNOWN, Classified, Kind, crop_sums
 from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, PATCHY, TileLabels, join, label_tile
 from bocage.features.morphology import reach_of, touching
+from bocage.features.patches import Layer, Surroundings, type_sums
 from bocage.features.sums import Sums, by_label, fixed, largest_by_label
 from bocage.features.tracing import Lines, put_together, trace
 from bocage.features.vectors import Rings, polygons_of, smoothed
@@ -20,8 +20,6 @@ from bocage.grid import Window
 
 # Distances to the outline are told up to this many metres: what is wider than 300 m all over is forest.
 REACH = 150.0
-
-type Layer = Callable[[Window], NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +30,15 @@ class Measured:
     ----------
     first
         Place of the first cell of each feature in the region, flat.
-    sums
-        Their figures, see :func:`measure`.
+    sums, types
+        Their figures, and those by which types are told.
     polygons
         Their outlines in cells from the upper left corner of the region, rows downwards.
     """
 
     first: NDArray[np.int64]
     sums: Sums
+    types: Sums
     polygons: NDArray[np.object_]
 
 
@@ -49,6 +48,7 @@ class _Tile:
 
     labels: TileLabels
     sums: Sums
+    types: Sums
     rings: Rings
     pieces: Lines
 
@@ -64,6 +64,7 @@ def measure(
     smooth: bool = True,
     cover: Layer | None = None,
     height: Layer | None = None,
+    context: Surroundings | None = None,
 ) -> Measured:
     """Return the features of a region; nothing of them depends on how the frame cuts it.
 
@@ -77,6 +78,8 @@ def measure(
         Whether outlines are smoothed; if not they follow the edges of cells.
     cover, height
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
+    context
+        Gives what streams, roads, fields and built-up areas are known near a window.
     """
     own = own or frame.window
     classes = _classes_of(found, frame, own)
@@ -95,16 +98,22 @@ def measure(
         for value in (LINEAR, PATCHY):
             if (framed == value).any():
                 shape = shape + outline_sums(seen == value, labels, inner, resolution, REACH)
-        return _Tile(labels.forgotten(), Sums.merged([shape, sums]), smoothed(whole, smooth=smooth), pieces)
+        types = Sums(0)
+        if labels.count:
+            types = type_sums(
+                classes, frame, core, labels, resolution, cover=cover, height=height, context=context
+            )
+        merged = Sums.merged([shape, sums])
+        return _Tile(labels.forgotten(), merged, types, smoothed(whole, smooth=smooth), pieces)
 
     tiles = list(frame.each(work))
     joined = join([tile.labels for tile in tiles])
     rings = [tile.rings.owned(owner) for tile, owner in zip(tiles, joined.owners, strict=True)]
     pieces = Lines.of([tile.pieces.owned(owner) for tile, owner in zip(tiles, joined.owners, strict=True)])
     rings.append(smoothed(put_together(pieces), smooth=smooth))
-    sums = joined.sums([tile.sums for tile in tiles])
+    sums, types = joined.sums([tile.sums for tile in tiles]), joined.sums([tile.types for tile in tiles])
     del tiles
-    return Measured(joined.first, sums, polygons_of(Rings.of(rings), joined.count))
+    return Measured(joined.first, sums, types, polygons_of(Rings.of(rings), joined.count))
 
 
 def _classes_of(found: Classified, frame: Frame, own: Window) -> NDArray[np.uint8]:
