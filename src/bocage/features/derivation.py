@@ -19,6 +19,8 @@ from bocage.features.patches import Layer, Surroundings
 from bocage.features.profiles import Profile, profile_of
 from bocage.features.sums import ONE, Sums
 from bocage.features.vectors import located
+from bocage.features.types import COLUMNS as TYPE_COLUMNS
+from bocage.features.types import type_columns
 from bocage.features.widths import widths_of
 from bocage.grid import Window
 
@@ -33,7 +35,6 @@ _COLUMNS = {
     "code": "int32",
     "class_name": "str",
     "area": "float64",
-    "slf_type": "str",
     "slf_class": "int16",
     "width_m": "float64",
     "length_m": "float64",
@@ -41,6 +42,7 @@ _COLUMNS = {
     "crop_share": "float64",
     "confidence": "float64",
     "truncated": "bool",
+    **TYPE_COLUMNS,
 }
 
 
@@ -88,11 +90,11 @@ def features_of(
     -------
     geopandas.GeoDataFrame
         One row per feature, in reading order: ``feature_id`` (column_row of its first cell on the lattice of the
-        coordinate reference system), ``code`` 1, ``class_name``, ``area`` (m2, of the geometry), ``slf_type``,
-        ``slf_class`` (1 linear, 2 patchy, 3 isolated, 5 connected), ``width_m`` and ``length_m`` = cell area / width,
-        ``height_m``, ``crop_share`` and ``confidence`` (means over the feature's known cells; NaN if there are none),
-        ``truncated``, ``geometry``. ``slf_type`` is "tree line" or "hedge", "grove" or "scrub" where the height is
-        known (5 m parts them), else "linear" or "patchy". Features of unlike class may share a border.
+        coordinate reference system), ``code`` 1, ``class_name``, ``area`` (m2, of the geometry), ``slf_class`` (1
+        linear, 2 patchy, 3 isolated, 5 connected), ``width_m`` and ``length_m`` = cell area / width, ``height_m``,
+        ``crop_share`` and ``confidence`` (means over the feature's known cells; NaN if there are none), ``truncated``,
+        ``geometry``, and the type with its measures (:data:`bocage.features.types.COLUMNS`): ``slf_type`` is the
+        likeliest by what is known, ``type_confidence`` how likely. Features of unlike class may share a border.
 
     Raises
     ------
@@ -164,7 +166,6 @@ def table_of(
     sums, window = measured.sums, frame.window
     kinds = sums.largest["kind"]
     width = widths_of(sums, resolution, profile)
-    tall = _mean(sums, "height")
     x, y = corner or (window.column * resolution, -window.row * resolution)
     polygons = located(measured.polygons, Affine(resolution, 0, x, 0, -resolution, y))
     rows, columns = np.divmod(measured.first, window.width)
@@ -175,26 +176,18 @@ def table_of(
             "code": CODE,
             "class_name": CLASS_NAME,
             "area": shapely.area(polygons),
-            "slf_type": types_of(kinds == Kind.LINEAR, tall, profile.tree_height),
             "slf_class": kinds,
             "width_m": width,
             "length_m": sums.added["cells"] * resolution**2 / width,
-            "height_m": tall,
+            "height_m": _mean(sums, "height"),
             "crop_share": crop_shares(sums),
             "confidence": _mean(sums, "cover"),
             "truncated": sums.largest["cut"] > 0,
+            **type_columns(measured.types, resolution, kinds == Kind.LINEAR),
         },
         polygons,
         crs,
     )
-
-
-def types_of(linear: NDArray[np.bool_], height: NDArray[np.float64], tree_height: float) -> NDArray[np.object_]:
-    """Return the type in words of features of that form and mean height (m, NaN unknown)."""
-    with np.errstate(invalid="ignore"):
-        trees = height >= tree_height
-    named = np.where(linear, np.where(trees, "tree line", "hedge"), np.where(trees, "grove", "scrub"))
-    return np.where(np.isnan(height), np.where(linear, "linear", "patchy"), named).astype(object)
 
 
 def empty_features(crs: str) -> gpd.GeoDataFrame:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bocage.errors import FeatureError, ProjectError
+from bocage.features.context_layers import open_context
 from bocage.features.derivation import MOST_CELLS, empty_features, table_of
 from bocage.features.ground import (
     LAYERS,
@@ -70,6 +71,7 @@ def extract_features(project: Project) -> Outcome:
         islands.setdefault(island.cell, []).append(island)
     layers = [layer.files for kind in LAYERS for layer in layers_of(project, kind, grid)]
     stamps = [[file.stamp for file in files] for files in layers]
+    stamps += open_context(project).stamp
     _remove_stale(project, islands)
     outputs, refused, cells = [], [], {}
     for cell, own in track(islands.items(), "deriving features"):
@@ -124,6 +126,7 @@ def features_on(region: Region, profile: Profile) -> gpd.GeoDataFrame:
         own=region.own,
         cover=region.cover,
         height=region.height if region.heights else None,
+        context=region.context,
     )
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bocage.errors import FeatureError, GridError, ProjectError
 from bocage.features.classes import Planes
+from bocage.features.context import Context
+from bocage.features.context_layers import ContextSources, open_context
 from bocage.features.frame import TILE, Frame
 from bocage.features.masks import crop_mask, forest_of, tree_state
 from bocage.features.profiles import Profile
@@ -87,6 +90,10 @@ class Region:
         Woody, forest and crops: 0, 1 and 255 (unknown).
     heights
         The registered layers of canopy height, the newest first.
+    sources
+        The vector layers of the surroundings.
+    lock
+        Held while a file is read: tiles are worked side by side, and the readers share handles.
     """
 
     grid: Grid
@@ -95,6 +102,8 @@ class Region:
     probability: NDArray[np.uint8]
     planes: Planes
     heights: tuple[Layer, ...]
+    sources: ContextSources
+    lock: Lock
 
     def cover(self, window: Window) -> NDArray[np.float32]:
         """Return the probability, 0 to 1 and NaN without data."""
@@ -103,8 +112,14 @@ class Region:
 
     def height(self, window: Window) -> NDArray[np.float32]:
         """Return the canopy height in metres, NaN where unknown."""
-        values = _newest(self.heights, self.grid, window)
+        with self.lock:
+            values = _newest(self.heights, self.grid, window)
         return np.full(window.shape, np.nan, np.float32) if values is None else values
+
+    def context(self, window: Window) -> Context:
+        """Return the streams, roads, fields and built-up areas that are known near a window."""
+        with self.lock:
+            return self.sources.within(self.grid.bounds(window), self.grid.crs)
 
     def ground(self, window: Window) -> Ground:
         """Return the mosaic and the masks of a window."""
@@ -247,7 +262,7 @@ def read_region(
         if crop is not None and codes is not None:
             crop[place] = crop_mask(np.nan_to_num(codes).astype(np.int32), ~np.isnan(codes))
     forest = forest_of(trees, grid.resolution, profile, crop=crop, frame=frame)
-    return Region(grid, frame, island.window, probability, Planes(woody, forest, crop), heights)
+    return Region(grid, frame, island.window, probability, Planes(woody, forest, crop), heights, open_context(project), Lock())
 
 
 def read_ground(

@@ -49,9 +49,10 @@ def type_sums(
     more, _ = label_patches(seen)
     np.copyto(array, more + count, where=more > 0)
     inner = (slice(halo, halo + core.height), slice(halo, halo + core.width))
-    # Around the core two labels of the tile may hang together: what is measured of both is booked on one of them.
+    # Labels of the tile that hang together in the halo are booked on one of them. A cell beside the core has its label
+    # in the tile, too: what lies in the core beside it, such as cells that are woody in part, is booked on its feature.
     owner = np.zeros(int(array.max(initial=0)) + 1, np.int64)
-    own, tile = array[inner], labels.core
+    own, tile = array[halo - 1 : halo + core.height + 1, halo - 1 : halo + core.width + 1], labels.array
     owner[own[tile > 0]] = tile[tile > 0]
     inside = np.flatnonzero(owner)
     number = np.zeros(len(owner), np.int32)

@@ -56,8 +56,6 @@ class Profile:
         Whether patches out of the patchy range that touch no linear feature are kept, and within which areas.
     forest_cover, forest_area, forest_buffer
         Tree cover density (percent) from which a cell may be forest, smallest forest, and the margin around it.
-    tree_height
-        Mean height in metres that parts tree lines and groves from hedges and scrub (FAO: trees reach 5 m).
     width
         How the width of a feature is read off its distance transform.
     smooth
@@ -76,7 +74,6 @@ class Profile:
     forest_cover: int = 10
     forest_area: float = 50_000.0
     forest_buffer: float = 10.0
-    tree_height: float = 5.0
     width: Literal["rectangle", "maximum"] = "rectangle"
     smooth: bool = True
 
