@@ -3,8 +3,8 @@
 A line is a graph: its cells, each linked to the neighbours that follow it. A diagonal link is left out where a cell
 stands beside it, so that a cell of a plain line has two links, an end one and a junction three or more.
 
-A branch is a spur where it hardly leaves the largest disk that fits at its junction: the corner of a square end, or a bulge
-of the outline. Two rounds take spurs on spurs.
+A branch is a spur where it hardly leaves the largest disk that fits at its junction: the corner of a square end, or a
+bulge of the outline. Two rounds take spurs on spurs.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What features grow beside: their shares near and along streams, roads, edges of fields and built-up areas.
 
-The distance of a cell is that of its centre to the nearest piece of a line or outline, computed from coordinates of the
-reference system alone, so that no tile gives another answer than its neighbour. An axis runs *along* a thing where it is
-near and their directions differ by at most 30 degrees. A layer that is not given, and ground beyond the bounding box of
-one that is, are unknown: they are left out of the shares.
+The distance of a cell is that of its centre to the nearest piece of a line or outline, computed from coordinates of
+the reference system alone, so that no tile gives another answer than its neighbour. An axis runs *along* a thing
+where it is near and their directions differ by at most 30 degrees. A layer that is not given, and ground beyond the
+bounding box of one that is, are unknown: they are left out of the shares.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def _theme_sums(patch: Patch, axes: list[Axis], layer: Layer) -> dict[str, NDArr
 def nearest(patch: Patch, layer: Layer) -> NDArray[np.int64]:
     """Return for each cell of the core a key of the nearest piece within the distance, else the largest integer.
 
-    The key orders by distance in millimetres, then by the direction of the piece, so that of two at one distance the same
-    one counts everywhere.
+    The key orders by distance in millimetres, then by the direction of the piece, so that of two at one distance the
+    same one counts everywhere.
     """
     resolution, shape = patch.resolution, patch.labels.shape
     keys = np.full(shape, _FAR, np.int64)

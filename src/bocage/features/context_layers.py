@@ -1,4 +1,4 @@
-"""Opening the vector layers of ``[features.context]``: their headers first, and what lies near an area when it is needed.
+"""Opening the vector layers of ``[features.context]``: first their headers, then what lies near an area.
 
 Whatever cannot be meant is refused in words: a file that is not there or no vector layer, points, a layer without a
 coordinate reference system or without a feature, invalid polygons. Nothing of it is mended in silence.
@@ -181,9 +181,7 @@ def _extent(file: ContextFile, crs: str) -> tuple[float, float, float, float]:
     # A layer of a single straight line has a box without area.
     thin = 1e-9 * max(abs(left), abs(right), abs(bottom), abs(top), 1)
     box = (left - thin, bottom - thin, right + thin, top + thin)
-    west, south, east, north = transform_bounds(
-        CRS.from_wkt(file.crs), CRS.from_user_input(crs), *box, densify_pts=21
-    )
+    west, south, east, north = transform_bounds(CRS.from_wkt(file.crs), CRS.from_user_input(crs), *box, densify_pts=21)
     return float(west), float(south), float(east), float(north)
 
 

@@ -1,8 +1,8 @@
 """The direction of a centre line at each of its cells, and the length that each cell stands for.
 
-A digital line that runs at the angle t to the rows has ``max(|cos t|, |sin t|)`` cells per cell's edge of length, so each
-cell stands for ``1 / max(|cos t|, |sin t|)`` of the line. The direction is taken over a chord of some 40 m along the line.
-This has no bias at any angle and, unlike a sum of steps, does not grow with the roughness of a line.
+A digital line that runs at the angle t to the rows has ``max(|cos t|, |sin t|)`` cells per cell's edge of length, so
+each cell stands for ``1 / max(|cos t|, |sin t|)`` of the line. The direction is taken over a chord of some 40 m along
+the line. This has no bias at any angle and, unlike a sum of steps, does not grow with the roughness of a line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Gaps in a line of trees or shrubs: two ends that look at each other over a short piece of open ground.
 
-A gate or a missing tree parts the cells of a hedge in two features, so a gap cannot be seen inside either of them. Each of
-the two ends takes half of it; a gap inside one feature is thereby counted once, and nothing has to be joined.
+A gate or a missing tree parts the cells of a hedge in two features, so a gap cannot be seen inside either of them.
+Each of the two ends takes half of it; a gap inside one feature is thereby counted once, and nothing has to be joined.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
         ``elongation`` (length / breadth, the length being that of the axis, or area / breadth where there is none),
         ``axis_length_m``, ``axis_width_m``, ``width_max_m``, ``orientation_deg`` (0 to 180 from north, clockwise),
         ``straightness`` (0 to 1), ``axis_ends``, ``gaps``, ``gap_share`` (of axis and gaps), ``roughness`` (deviation
-        of the width along the axis / width), ``rhythm`` (0 to 1), ``rhythm_m``, ``canopy_m`` (mean height), ``tall_share``
-        (of cells of 5 m and more), and for each theme ``near_<theme>``, ``inside_<theme>`` (shares of the cells) and
-        ``along_<theme>`` (share of the axis).
+        of the width along the axis / width), ``rhythm`` (0 to 1), ``rhythm_m``, ``canopy_m`` (mean height),
+        ``tall_share`` (of cells of 5 m and more), and for each theme ``near_<theme>``, ``inside_<theme>`` (shares of
+        the cells) and ``along_<theme>`` (share of the axis).
     """
     added = {name: values.astype(np.float64) for name, values in sums.added.items()}
     cells = added["cells"]
@@ -56,19 +56,23 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
     canopy = np.where(added["height_n"] >= _KNOWN * cells, 1.0, np.nan)
     # Cells at the edge are woody in part, and their height is a mean over open ground, too.
     woody = np.where(measured, added["cover"] / ONE / np.maximum(cells, 1), 1.0)
+    # A feature without a cell, which simplification may leave, has no measures.
     breadth = 2 * sums.largest["distance_most"] / ONE * resolution
+    block = _ratio(area, breadth)
     spread = np.sqrt(_ratio(added["width_square"], added["width_n"])) / 64
     columns = {
         "area_m2": area,
         "cover_m2": cover,
-        "compactness": np.minimum(4 * np.pi * area / outline**2, 1),
+        "compactness": np.minimum(_ratio(4 * np.pi * area, outline**2), 1),
         "breadth_m": breadth,
-        "elongation": np.where(thin, np.fmax(length, area / breadth), area / breadth) / breadth,
+        "elongation": _ratio(np.where(thin, np.fmax(length, block), block), breadth),
         "axis_length_m": length,
         "axis_width_m": width,
         "width_max_m": width * _ratio(sums.largest["axis_radius"].astype(np.float64), radius),
         "orientation_deg": np.where(thin, angle, np.nan),
-        "straightness": np.where(thin, _ratio(np.hypot(added["axis_sin"], added["axis_cos"]), added["axis_length"]), np.nan),
+        "straightness": np.where(
+            thin, _ratio(np.hypot(added["axis_sin"], added["axis_cos"]), added["axis_length"]), np.nan
+        ),
         "axis_ends": np.where(thin, added["axis_ends"] / TURNS, np.nan),
         "gaps": np.where(thin, added["gap_ends"] / 2 / TURNS, np.nan),
         "gap_share": gap / (gap + length),
@@ -81,8 +85,8 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
     for theme in NAMES:
         known = np.where(added[f"{theme}_known"] >= _KNOWN * cells, added[f"{theme}_known"], np.nan)
         axis = np.where(thin & ~np.isnan(known), added[f"{theme}_axis"], np.nan)
-        columns[f"near_{theme}"] = added[f"{theme}_near"] / known
-        columns[f"inside_{theme}"] = added[f"{theme}_inside"] / known
+        columns[f"near_{theme}"] = _ratio(added[f"{theme}_near"], known)
+        columns[f"inside_{theme}"] = _ratio(added[f"{theme}_inside"], known)
         columns[f"along_{theme}"] = _ratio(added[f"{theme}_along"], axis)
     return pd.DataFrame(columns)
 

@@ -56,7 +56,7 @@ class Patch:
         cover: NDArray[np.floating] | None = None,
         height: NDArray[np.floating] | None = None,
     ) -> Patch:
-        """Return the patch of ground that is not cut into tiles; it gets the frame of empty cells that a patch needs."""
+        """Return the patch of ground that is not cut into tiles, with the frame of empty cells that it needs."""
 
         def framed(values: NDArray[np.floating] | None) -> NDArray[np.floating] | None:
             return None if values is None else np.pad(values, 1, constant_values=np.nan)

@@ -1,8 +1,8 @@
-"""The rhythm of crowns along a line: does its width, cover or height come back after a fixed distance?
+"""The rhythm of crowns along a line: whether its width, cover or height comes back after a fixed distance.
 
-Trees of a planted line stand at one spacing, so a profile along its centre line repeats itself; a hedge or a bank does not.
-The sums are the covariance of a profile with itself at every lag, once its slow changes (a mean over 40 m) are taken off.
-They add up over the cells of a line and over tiles. A period shorter than two cells cannot be seen.
+Trees of a planted line stand at one spacing, so a profile along its centre line repeats itself; a hedge or a bank
+does not. The sums are the covariance of a profile with itself at every lag, once its slow changes (a mean over 40 m)
+are taken off. They add up over the cells of a line and over tiles. A period shorter than two cells cannot be seen.
 """
 
 from __future__ import annotations

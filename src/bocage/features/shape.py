@@ -1,11 +1,11 @@
 """Measures of the form, height and cover of features, as partial sums that add up over tiles.
 
-The **outline** is measured by the formula of Cauchy and Crofton in four directions: the crossings of the outline with all
-rows, columns and diagonals of the lattice, each weighted with the distance of its lines. It needs two neighbours per
-cell and is right on the average over all directions (Serra 1982), where counted edges are up to 41 % too long.
+The **outline** is measured by the formula of Cauchy and Crofton in four directions: the crossings of the outline with
+all rows, columns and diagonals of the lattice, each weighted with the distance of its lines. It needs two neighbours
+per cell and is right on the average over all directions (Serra 1982), where counted edges are up to 41 % too long.
 
-The **cover** of a feature holds its own cells and its share of the cells around it, which are woody in part: so the area of
-a hedge that is narrower than a cell is not rounded to whole cells.
+The **cover** of a feature holds its own cells and its share of the cells around it, which are woody in part: so the
+area of a hedge that is narrower than a cell is not rounded to whole cells.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from bocage.features.sums import Sums, by_label, fixed, largest_by_label
 
 # Distances to the outline are not followed further than this, in metres.
 FARTHEST = 50.0
-# From this height on, in metres, a woody plant is a tree (FAO, Forest Resources Assessment: "trees higher than 5 metres").
+# From this height on, in metres, a woody plant is a tree (FAO, Forest Resources Assessment: "trees higher than 5
+# metres").
 TREE = 5.0
 _CENTIMETRES = 100
 _AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))

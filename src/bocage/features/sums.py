@@ -1,8 +1,9 @@
 """Partial sums per feature that add up over tiles, exactly.
 
-A feature may wind across a whole production cell, and nothing may depend on how that cell was cut (law 4). So whatever is
-measured of a feature is a sum, or a largest value, over its cells, and each cell is counted by the one tile that owns it.
-All figures are integers in fixed point: floating-point sums would differ in their last digits with the order of tiles.
+A feature may wind across a whole production cell, and nothing may depend on how that cell was cut (law 4). So
+whatever is measured of a feature is a sum, or a largest value, over its cells, and each cell is counted by the one
+tile that owns it. All figures are integers in fixed point: floating-point sums would differ in their last digits with
+the order of tiles.
 """
 
 from __future__ import annotations

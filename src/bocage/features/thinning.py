@@ -1,12 +1,12 @@
 """Thinning to centre lines by a fixed number of steps, so that a centre line does not depend on the tiling.
 
 The rules are those of Guo and Hall (1989, "Parallel thinning with two-subiteration algorithms"), followed by one pass
-that takes the inner cells off the steps of a staircase. Each sub-iteration looks at the eight neighbours of a cell alone,
-and their number is fixed: what happens further than ``2 * iterations + CORNERS`` cells away has no influence. A strip is
-down to its centre line after half its width in iterations; what is broader is left thick.
+that takes the inner cells off the steps of a staircase. Each sub-iteration looks at the eight neighbours of a cell
+alone, and their number is fixed: what happens further than ``2 * iterations + CORNERS`` cells away has no influence.
+A strip is down to its centre line after half its width in iterations; what is broader is left thick.
 
-The rules prefer the sides of the array. They are therefore applied in four turns of 90 degrees, each giving a centre line
-of its own, and measures are the mean over the four: then turning the ground changes nothing.
+The rules prefer the sides of the array. They are therefore applied in four turns of 90 degrees, each giving a centre
+line of its own, and measures are the mean over the four: then turning the ground changes nothing.
 
 Neighbours are numbered clockwise from the north: 0 N, 1 NE, 2 E, 3 SE, 4 S, 5 SW, 6 W, 7 NW.
 """
@@ -55,7 +55,7 @@ def cells_of(labels: NDArray[np.int32]) -> Cells:
 
 
 def thinned(cells: Cells, iterations: int, turn: int) -> NDArray[np.bool_]:
-    """Return which cells remain after ``iterations``; ``turn`` 0 to 3 is the direction that the rules take for north."""
+    """Return which cells remain after ``iterations``; the rules take direction ``turn`` (0 to 3) for north."""
     alive = np.ones(len(cells.flat) + 1, bool)
     alive[-1] = False
     code = np.zeros(len(cells.flat) + 1, np.uint8)

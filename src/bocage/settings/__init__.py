@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
 from bocage.settings.context import ContextSettings as ContextSettings
+from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -310,7 +311,12 @@ class PretrainingSettings(Section):
 
 
 class MappingSettings(Section):
-    """How the probability mosaic is made."""
+    """How the probability mosaic is made.
+
+    A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
+    one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
+    process of the command, where nothing can replace it. ``bocage map --plan`` reckons with the ``machines``.
+    """
 
     model: str = "slf"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
@@ -318,6 +324,16 @@ class MappingSettings(Section):
     batch_size: Count = 4
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
+    tries: Count = 3
+    hang_minutes: Annotated[float, Field(ge=0)] = 0.0
+    machines: tuple[MachineSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _machines_have_names(self) -> Self:
+        names = [machine.name for machine in self.machines]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two machines share a name: {sorted(names)}")
+        return self
 
 
 class FeaturesSettings(Section):

@@ -15,8 +15,8 @@ Nearness = Annotated[float, Field(gt=0, le=50)]
 class ContextSettings(Section):
     """Streams, roads, fields and built-up areas as vector files, lines or polygons; each is optional.
 
-    What is not given is unknown, and so is the ground beyond the bounding box of a layer: neither counts as "no stream".
-    The distances, in metres, are those within which a feature grows beside the thing.
+    What is not given is unknown, and so is the ground beyond the bounding box of a layer: neither counts as "no
+    stream". The distances, in metres, are those within which a feature grows beside the thing.
     """
 
     streams: tuple[str, ...] = ()
