@@ -35,7 +35,8 @@ from bocage.features.profiles import Profile, profile_of
 from bocage.files import digest_file, digest_json, whole_file, write_json
 from bocage.grid import Grid, Tile
 from bocage.mapping import read_probability
-from bocage.mapping.receipt import lies_at, tiles_by_model
+from bocage.mapping.inventory import Inventory
+from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
 from bocage.project import Project
@@ -76,7 +77,7 @@ def extract_features(project: Project) -> Outcome:
     outputs, refused, cells = [], [], {}
     for cell, own in track(islands.items(), "deriving features"):
         try:
-            inputs = _inputs(project, own, grid, stamps)
+            inputs = _inputs(project, own, grid, tiles, stamps)
             cells[cell] = _finished(project, cell, inputs) or _derive(project, cell, own, grid, profile, inputs)
             outputs.append(project.features_folder / f"{cell}.parquet")
         except FeatureError as error:
@@ -138,26 +139,31 @@ def check_mosaic(project: Project, tiles: list[Tile]) -> None:
     FeatureError
         If tiles were made by different models, or on another lattice than the project's.
     """
-    folder = project.map_folder
-    models = tiles_by_model(folder)
+    root = project.map_storage.root
+    inventory = Inventory.open(project.map_storage)
+    models = inventory.models()
     if len(models) > 1:
-        shares = ", ".join(f"{count} tiles by {digest[:12]}" for digest, count in models.items())
+        shares = ", ".join(f"{count} tiles by {digest[:12]}" for digest, count in sorted(models.items()))
         raise FeatureError(
-            f"the mosaic in {folder} was made by {len(models)} models: {shares}",
-            "run: bocage map, which brings all tiles to one model, or remove those of the other",
+            f"the mosaic in {root} was made by {len(models)} models: {shares}",
+            "run: bocage map, without --bbox, which brings all tiles to one model, or remove those of the other",
         )
-    strange = [tile.id for tile in tiles if not lies_at(folder, tile, project.grid)]
+    strange = [tile.id for tile in tiles if not inventory.lies_at(tile, project.grid)]
     if strange:
         raise FeatureError(
-            f"{len(strange)} tiles of the mosaic in {folder} are not on the project's lattice of "
+            f"{len(strange)} tiles of the mosaic in {root} are not on the project's lattice of "
             f"{project.grid.resolution} m, {strange[0]} first",
             "run: bocage map, which makes them again, or remove them",
         )
 
 
-def _inputs(project: Project, islands: list[Island], grid: Grid, stamps: list[list[str]]) -> str:
+def _inputs(
+    project: Project, islands: list[Island], grid: Grid, mapped: list[Tile], stamps: list[list[str]]
+) -> str:
     """Return the digest of everything that the features of a production cell depend on."""
-    tiles = sorted({tile for island in islands for tile in (*island.tiles, *neighbours(project, island, grid))})
+    names = {tile.id for tile in mapped}
+    seen = (tile for island in islands for tile in (*island.tiles, *neighbours(project, island, grid)) if tile in names)
+    tiles = sorted(set(seen))
     return digest_json(
         {
             "rules": _RULES,
@@ -171,11 +177,13 @@ def _inputs(project: Project, islands: list[Island], grid: Grid, stamps: list[li
 
 def tile_digest(project: Project, tile: str) -> str:
     """Return the digest of a mapped tile's pixels, as its receipt states it."""
-    path = project.map_folder / f"{tile}.json"
+    storage, name = project.map_storage, receipt_name(tile)
     try:
-        return str(json.loads(path.read_bytes())["assets"]["data"]["bocage:sha256"])
+        return str(json.loads(storage.read(name))["assets"]["data"]["bocage:sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ProjectError(f"{path} is not the receipt of a mapped tile", "remove it and run: bocage map") from error
+        raise ProjectError(
+            f"{storage.root}/{name} is not the receipt of a mapped tile", "remove it and run: bocage map"
+        ) from error
 
 
 def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from bocage.features.masks import crop_mask, forest_of, tree_state
 from bocage.features.profiles import Profile
 from bocage.features.woody import FULL, NODATA, cell_probability, woody_state
 from bocage.grid import Grid, Tile, Tiling, Window
+from bocage.mapping.receipt import receipt_name
 from bocage.project import Project
 from bocage.reference.layer import Layer, open_layer
 from bocage.reference.paths import layers_of_kind
@@ -143,16 +144,14 @@ def mapped_tiles(project: Project) -> list[Tile]:
     ProjectError
         If nothing is mapped yet.
     """
-    done = [
-        path
-        for path in sorted(project.map_folder.glob("*.tif"))
-        if not path.name.startswith(".") and path.with_suffix(".json").is_file()
-    ]
+    stored = project.map_storage.list()
+    names = [name.removesuffix(".tif") for name in stored if name.endswith(".tif")]
+    done = [name for name in names if receipt_name(name) in stored]
     if not done:
         raise ProjectError(
-            f"{project.map_folder} holds no probability mosaic", f"run: bocage map --project {project.folder}"
+            f"{project.map_storage.root} holds no probability mosaic", f"run: bocage map --project {project.folder}"
         )
-    return [project.tiling.tile(path.stem) for path in done]
+    return [project.tiling.tile(name) for name in done]
 
 
 def cell_grid(project: Project, resolution: float) -> Grid:
@@ -211,14 +210,10 @@ def tile_cells(project: Project, tile: Tile, grid: Grid) -> Window:
 
 
 def neighbours(project: Project, island: Island, grid: Grid) -> tuple[str, ...]:
-    """Return the mapped tiles of other production cells that an island sees in its margin."""
+    """Return the tiles of other production cells that an island sees in its margin, mapped or not."""
     seen = project.grid.window(grid.bounds(island.window.pad(_margin(grid))))
-    found = []
-    for tile in project.tiling.tiles(seen):
-        path = project.map_folder / f"{tile.id}.tif"
-        if next(project.cells.tiles(tile.window)).id != island.cell and path.with_suffix(".json").is_file():
-            found.append(tile.id)
-    return tuple(found)
+    tiles = project.tiling.tiles(seen)
+    return tuple(tile.id for tile in tiles if next(project.cells.tiles(tile.window)).id != island.cell)
 
 
 def read_region(
@@ -262,7 +257,8 @@ def read_region(
         if crop is not None and codes is not None:
             crop[place] = crop_mask(np.nan_to_num(codes).astype(np.int32), ~np.isnan(codes))
     forest = forest_of(trees, grid.resolution, profile, crop=crop, frame=frame)
-    return Region(grid, frame, island.window, probability, Planes(woody, forest, crop), heights, open_context(project), Lock())
+    planes, sources = Planes(woody, forest, crop), open_context(project)
+    return Region(grid, frame, island.window, probability, planes, heights, sources, Lock())
 
 
 def read_ground(
