@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.grid import Bounds
+from bocage.mapping.account import settle, with_rates, workers_before
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
@@ -71,9 +69,10 @@ def map_area(
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
     inventory = Inventory.open(work.storage)
-    todo = _plan(project, work.recipe, bbox, inventory)
+    todo = with_rates(_plan(project, work.recipe, bbox, inventory), segmenter, work)
     _remove_strays(project, todo, bbox, inventory)
     results: list[TileSummary | Refusal] = []
+    prepared, at_once = time.perf_counter(), 0
     if todo.jobs:
         _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
         with underway(project.receipts_folder) as died:
@@ -86,7 +85,8 @@ def map_area(
                 limit=settings.hang_minutes * 60 or None,
                 isolated=died or None,  # so that a tile which takes its process along does so to a worker
             )
-            results = _run(engines, todo.jobs, work, segmenter)
+            results, at_once = _run(engines, todo.jobs, work, segmenter)
+    spent = time.perf_counter() - prepared
     mapped = [result for result in results if isinstance(result, TileSummary)]
     given_up = [result for result in results if isinstance(result, Refusal)]
     summaries = [*mapped, *_summaries(inventory, todo)]
@@ -94,26 +94,37 @@ def map_area(
     refused = (*refused_tiles(given_up, standing), *refused_scenes(mapped))
     _require_valid(todo, summaries, refused)
     models = _models(inventory, work, mapped)
-    figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
+    account = settle(project, todo, mapped, summaries, seconds=spent, workers=at_once)
+    figures = {**_figures(todo, mapped, summaries, time.perf_counter() - started), **account}
     figures["tiles_quarantined"] = sorted(each.subject for each in given_up)
     left = tuple(figures["tiles_quarantined"])
     place = project.map_location
     outputs, buckets = ((), (place,)) if isinstance(place, str) else ((place,), ())
-    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused, left, buckets)
+    return Outcome(
+        (*outputs, project.homogeneity_file), {**figures, "models_in_mosaic": models}, refused, left, buckets
+    )
 
 
 def _run(
     engines: Callable[[], Engine], jobs: Sequence[TileJob], work: Work, segmenter: Segmenter
-) -> list[TileSummary | Refusal]:
-    """Map the tiles, and once more those that lack a scene because its store did not answer at that time."""
-    results = list(track(engines().run(jobs, work, segmenter), "map tiles", len(jobs)))
+) -> tuple[list[TileSummary | Refusal], int]:
+    """Map the tiles, and once more those that lack a scene because its store did not answer at that time.
+
+    Returns
+    -------
+    results, workers
+        One result per tile, and how many tiles were mapped at once.
+    """
+    runner = engines()
+    workers = min(runner.workers, len(jobs))
+    results = list(track(runner.run(jobs, work, segmenter), "map tiles", len(jobs)))
     again = without_store(jobs, results)
     if not again:
-        return results
+        return results, workers
     _log.warning("%d tiles lack a scene whose store gave errors, and are mapped once more", len(again))
     names = {job.tile.id for job in again}
     kept = [result for result in results if isinstance(result, Refusal) or result.id not in names]
-    return [*kept, *track(engines().run(again, work, segmenter), "map tiles again", len(again))]
+    return [*kept, *track(engines().run(again, work, segmenter), "map tiles again", len(again))], workers
 
 
 def plan(
@@ -124,7 +135,7 @@ def plan(
 ) -> Plan:
     """Say what :func:`map_area` would do: tiles, scenes, bytes, chips, hours. No pixel of a scene is read.
 
-    The rate is that of the tiles that are in place; where there is none, the model is timed on an empty batch.
+    The rates are those of the tiles that are in place; where there is none, the bare model is timed.
 
     Raises
     ------
@@ -132,20 +143,7 @@ def plan(
         As :func:`map_area` does before it reads a pixel.
     """
     segmenter, work = _prepare(project, model)
-    found = _plan(project, work.recipe, bbox, Inventory.open(work.storage))
-    if found.rate is not None:
-        return found
-    return replace(found, rate=bare_rate(segmenter, work.recipe.lattice.chip, work.batch_size))
-
-
-def bare_rate(segmenter: Segmenter, chip: int, batch_size: int) -> float:
-    """Return how many chips per second the model alone maps on this machine, from the second of two batches."""
-    images = np.ones((batch_size, len(segmenter.bands), chip, chip), dtype=np.uint8)
-    valid = np.ones((batch_size, chip, chip), dtype=np.bool_)
-    segmenter.predict(images, valid)
-    started = time.perf_counter()
-    segmenter.predict(images, valid)
-    return batch_size / max(time.perf_counter() - started, 1e-9)
+    return with_rates(_plan(project, work.recipe, bbox, Inventory.open(work.storage)), segmenter, work)
 
 
 def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:
@@ -222,7 +220,15 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Invento
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    found = make_plan(catalogue, project.tiling, recipe, inventory, area=project.bounds, bbox=_bounds(bbox))
+    found = make_plan(
+        catalogue,
+        project.tiling,
+        recipe,
+        inventory,
+        area=project.bounds,
+        bbox=_bounds(bbox),
+        workers=workers_before(project),
+    )
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds
         raise MappingError(

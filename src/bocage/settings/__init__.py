@@ -10,7 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.context import ContextSettings as ContextSettings
+from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.place import MapFolder
+from bocage.settings.products import ProductsSettings as ProductsSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -318,7 +321,7 @@ class MappingSettings(Section):
 
     A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
     one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
-    process of the command, where nothing can replace it.
+    process of the command, where nothing can replace it. ``bocage map --plan`` reckons with the ``machines``.
     """
 
     model: str = "slf"
@@ -330,6 +333,14 @@ class MappingSettings(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     tries: Count = 3
     hang_minutes: Annotated[float, Field(ge=0)] = 0.0
+    machines: tuple[MachineSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _machines_have_names(self) -> Self:
+        names = [machine.name for machine in self.machines]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two machines share a name: {sorted(names)}")
+        return self
 
 
 class FeaturesSettings(Section):
@@ -338,15 +349,7 @@ class FeaturesSettings(Section):
     profile: Literal["2015", "2018", "2021"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
-
-
-class ProductsSettings(Section):
-    """Names of the delivered layers."""
-
-    reference_year: int = 2021
-    version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
-    revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
-    date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
+    context: ContextSettings = ContextSettings()
 
 
 class AccuracySettings(Section):
