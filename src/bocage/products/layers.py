@@ -94,7 +94,7 @@ def write_products(project: Project) -> Outcome:
     }
     # Features that are drawn finer than the raster cannot agree with it on small areas: said, but nobody's fault.
     finer = project.settings.features.resolution < CELL
-    excused = [verdict for verdict in failed if finer and verdict.rule == "raster and vector"]
+    excused = [verdict for verdict in failed if finer and verdict.rule == "set.area"]
     for verdict in excused:
         _log.warning("%s: %s (features are drawn finer than the raster)", verdict.file, verdict.detail)
     refused = tuple(

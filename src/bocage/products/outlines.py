@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from bocage.features.derivation import CLASS_NAME, CODE
 from bocage.grid import Grid, Window
 from bocage.products.colours import OUTSIDE
-from bocage.products.vector_rules import touching_pairs
+from bocage.products.conformance.polygons import touching_pairs
 
 # Shorter shared borders, in metres, come from rounding of coordinates.
 _ROUNDING = 1e-4
