@@ -58,15 +58,15 @@ def check(
     from bocage.products import check_products
 
     verdicts = check_products(paths or [Project.open(project).products_folder], layer=layer, year=year)
-    counts = Counter(verdict.outcome for verdict in verdicts)
+    counts = Counter[str](verdict.outcome for verdict in verdicts)
     files = len({verdict.file for verdict in verdicts})
     if as_json:
         summary = {"files": files, **{name.replace(" ", "_"): counts[name] for name in _OUTCOMES}}
         answer({"summary": summary, "verdicts": [verdict.as_dict() for verdict in verdicts]}, as_json=True)
     else:
         _answer_verdicts(verdicts, every=every)
-        told = ", ".join(f"{counts[name]} {_OUTCOMES[name]}" for name in _OUTCOMES if counts[name])
-        answer(f"{files} files and groups: {told}", as_json=False)
+        told = ", ".join(f"{words} {counts[name]}" for name, words in _OUTCOMES.items())
+        answer(f"files and groups {files}: {told}", as_json=False)
     if counts["error"]:
         raise typer.Exit(1)
 

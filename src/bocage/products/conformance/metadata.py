@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from xml.etree.ElementTree import Element
@@ -132,7 +133,11 @@ def _children(folder: Path) -> list[Path]:
 
 def _degrees(bounds: Box, epsg: int) -> Box | None:
     try:
-        transformer = Transformer.from_crs(epsg, 4326, always_xy=True)
-        return transformer.transform_bounds(*bounds, errcheck=True)
+        return _to_degrees(epsg).transform_bounds(*bounds, errcheck=True)
     except ProjError:
         return None
+
+
+@lru_cache(maxsize=32)
+def _to_degrees(epsg: int) -> Transformer:
+    return Transformer.from_crs(epsg, 4326, always_xy=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from rasterio.windows import Window
 
+from bocage.products.conformance.completeness import missing_bytes
 from bocage.products.conformance.names import Layer
 
 # Pixels that are read at once.
@@ -85,8 +87,11 @@ def open_raster(path: Path, layer: Layer) -> RasterFile:
     Raises
     ------
     RasterioError, OSError
-        If the file cannot be opened or a block of it cannot be read.
+        If the file cannot be opened, its end is missing, or a block of it cannot be read.
     """
+    missing = missing_bytes(path)
+    if missing:
+        raise OSError(f"{missing} bytes at the end of the file are missing")
     with rasterio.open(path) as file:
         try:
             palette = {value: tuple(colour[:3]) for value, colour in file.colormap(1).items()}
@@ -149,6 +154,7 @@ def _histogram(array: NDArray[np.integer]) -> Iterator[tuple[int, int]]:
         yield from zip(values.tolist(), numbers.tolist(), strict=True)
 
 
+@lru_cache(maxsize=256)
 def epsg_code(crs: str | None) -> int | None:
     """Return the EPSG code of a system written as WKT, or None; older spellings are known by their terms."""
     if crs is None:

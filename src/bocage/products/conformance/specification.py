@@ -137,7 +137,8 @@ REGIONS_2015 = range(1, 137)
 COUNTRIES_2015 = frozenset(
     (
         "AL", "AT", "BA", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FO", "FR", "GB", "GR", "HR",
-        "HU", "IE", "IS", "IT", "KS", "LT", "LV", "ME", "MK", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "TR",
+        "HU", "IE", "IS", "IT", "KS", "LT", "LV", "ME", "MK", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK",
+        "TR",
     )
 )  # fmt: skip
 PRODUCT_YEARS = {2015: (2015,), 2018: (2018,), 2021: (2018, 2021)}
