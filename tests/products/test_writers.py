@@ -11,7 +11,8 @@ from shapely.geometry import box
 from bocage.errors import StorageError
 from bocage.grid import Grid, Window
 from bocage.products.colours import COLOURS, codes_of
-from bocage.products.writers import density, padded, write_vector
+from bocage.products.density import density
+from bocage.products.writers import padded, write_vector
 
 GRID = Grid("EPSG:3035", 5.0)
 

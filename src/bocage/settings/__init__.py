@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.products import ProductsSettings as ProductsSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -325,15 +326,6 @@ class FeaturesSettings(Section):
     profile: Literal["2015", "2018", "2021"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
-
-
-class ProductsSettings(Section):
-    """Names of the delivered layers."""
-
-    reference_year: int = 2021
-    version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
-    revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
-    date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
 
 
 class AccuracySettings(Section):

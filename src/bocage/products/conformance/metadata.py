@@ -81,9 +81,13 @@ def find_metadata(path: Path, stem: str, layer: Layer, top: Path, bounds: Box | 
 
 
 def filled(root: Element, path: str) -> bool:
-    """Whether an element at ``path`` holds a text or names an entry of a list of codes."""
+    """Whether an element at ``path`` holds a text, names an entry of a list of codes or says why it is empty.
+
+    "Not evaluated" is said in the last way: a reason of nil, such as unknown.
+    """
     return any(
-        (element.text or "").strip() or element.get("codeListValue") or element.get("uuidref")
+        (element.text or "").strip()
+        or any(name.rpartition("}")[2] in {"codeListValue", "uuidref", "nilReason"} for name in element.attrib)
         for found in root.findall(path)
         for element in found.iter()
     )

@@ -41,7 +41,6 @@ MANDATORY: tuple[tuple[str, str], ...] = (
     ("southern edge", "./identificationInfo//southBoundLatitude"),
     ("northern edge", "./identificationInfo//northBoundLatitude"),
     ("format of the distribution", "./distributionInfo//distributionFormat//name"),
-    ("online linkage", "./distributionInfo//linkage"),
     ("scope of the quality", "./dataQualityInfo//scope//level"),
     ("specification of the conformity", "./dataQualityInfo//specification//title"),
     ("degree of the conformity", "./dataQualityInfo//pass"),
@@ -112,6 +111,24 @@ def _elements(metadata: Metadata) -> Finding | Skip | None:
     return Finding(f"missing or empty: {', '.join(missing)}", "add the elements") if missing else None
 
 
+@rule("metadata.linkage", "information", "Metadata say where the layer can be had, if it can be had anywhere.", INSPIRE)
+def _linkage(metadata: Metadata) -> Finding | Skip | None:
+    if metadata.root is None:
+        return Skip(_TOLD_ELSEWHERE)
+    if filled(metadata.root, "./distributionInfo//linkage"):
+        return None
+    return Finding(f"{metadata.stem}: no address is given", "name one, if the layer is published")
+
+
+@rule("metadata.contact", "warning", "The addresses of the contacts are real ones.", INSPIRE)
+def _contact(metadata: Metadata) -> Finding | Skip | None:
+    if metadata.root is None:
+        return Skip(_TOLD_ELSEWHERE)
+    # No mail reaches these (RFC 2606).
+    unreal = [text for text in texts(metadata.root, ".//electronicMailAddress") if text.endswith((".invalid", ".test"))]
+    return Finding(f"nobody can be reached at {unreal[0]}", "name a contact") if unreal else None
+
+
 @rule("metadata.crs", "error", "Metadata name the system of coordinates that the name of the layer names.", INSPIRE)
 def _crs(metadata: Metadata) -> Finding | Skip | None:
     codes = [] if metadata.root is None else texts(metadata.root, "./referenceSystemInfo//code")
@@ -164,5 +181,5 @@ def _identifier(metadata: Metadata) -> Finding | Skip | None:
 
 
 METADATA_RULES: tuple[Rule[Metadata], ...] = (
-    _present, _present_beside, _place, _readable, _schema, _elements, _crs, _extent, _identifier,
+    _present, _present_beside, _place, _readable, _schema, _elements, _linkage, _contact, _crs, _extent, _identifier,
 )  # fmt: skip

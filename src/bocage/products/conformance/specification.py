@@ -116,9 +116,8 @@ def code_values_of(layer: Layer) -> frozenset[str]:
 
 def formats_of(layer: Layer) -> tuple[str, ...]:
     """Return the suffixes of vector files that the service takes."""
-    if layer.profile >= 2021:
-        return (".gdb", ".gpkg", ".fgb", ".parquet")
-    return (".gdb", ".gpkg", ".shp", ".fgb", ".parquet") if layer.profile == 2015 else (".gdb", ".gpkg", ".shp")
+    current = (".gdb", ".gpkg", ".fgb", ".parquet")
+    return current if layer.profile >= 2021 else (*current, ".shp")
 
 
 def area_tolerance_of(layer: Layer) -> float:

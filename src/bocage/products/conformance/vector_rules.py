@@ -133,7 +133,7 @@ def _geometry(layer: VectorLayer) -> Finding | None:
     return Finding(f"not polygons: {layer.places(rows)}", "deliver polygons only") if len(rows) else None
 
 
-@rule("vector.single_part", "error", "Every polygon has one part.", QC)
+@rule("vector.single_part", "error", "Every polygon has one part.", QC, layers=_CODED)
 def _single_part(layer: VectorLayer) -> Finding | None:
     rows = np.flatnonzero(layer.polygonal & (shapely.get_num_geometries(layer.geometries) > 1))
     return Finding(f"several parts in {layer.places(rows)}", "make a row of each part") if len(rows) else None
@@ -193,7 +193,7 @@ def _city(layer: VectorLayer) -> Finding | Skip | None:
     return Finding(f"{codes[rows[0]]} in {layer.places(rows)}, the name says {layer.layer.area}", "correct one of them")
 
 
-@rule("vector.overlap", "error", "No two polygons overlap.", QC)
+@rule("vector.overlap", "error", "No two polygons overlap.", QC, layers=_CODED)
 def _overlap(layer: VectorLayer) -> Finding | None:
     first, second, area, _ = layer.contacts
     pairs = np.flatnonzero(area > SMALLEST)
