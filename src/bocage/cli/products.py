@@ -125,18 +125,18 @@ _OUTCOMES = {
 
 
 def _answer_verdicts(verdicts: Sequence[Verdict], *, every: bool) -> None:
-    """Print findings, the grave ones first, and how each file fared."""
+    """Print findings, the grave ones first; notes of one rule on many files as one line, unless all is asked for."""
     ranks = {name: rank for rank, name in enumerate(_OUTCOMES)}
     shown = [verdict for verdict in verdicts if every or verdict.outcome not in {"pass", "not tested"}]
-    rows = [
-        (
-            "FAIL" if verdict.outcome == "error" else verdict.outcome,
-            verdict.file,
-            verdict.rule,
-            f"{verdict.detail}{f' -> {verdict.mend}' if verdict.mend else ''}",
-        )
-        for verdict in sorted(shown, key=lambda verdict: ranks[verdict.outcome])
-    ]
+    notes = Counter(verdict.rule for verdict in shown if verdict.outcome == "information" and not every)
+    rows: list[tuple[str, str, str, str]] = []
+    for verdict in sorted(shown, key=lambda verdict: ranks[verdict.outcome]):
+        count = notes.pop(verdict.rule, None) if verdict.outcome == "information" and not every else 1
+        if count is None:
+            continue  # told with the first file of its rule
+        what = f"{verdict.detail}{f' -> {verdict.mend}' if verdict.mend else ''}"
+        file = verdict.file if count == 1 else f"{count} files, first {verdict.file}"
+        rows.append(("FAIL" if verdict.outcome == "error" else verdict.outcome, file, verdict.rule, what))
     if rows:
         answer_table(("verdict", "file", "rule", "what and where -> what to do"), rows)
 

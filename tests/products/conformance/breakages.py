@@ -349,8 +349,13 @@ BREAKAGES: tuple[Breakage, ...] = (
             "lineage",
             "report",
             "westBoundLongitude",
-            "linkage",
         )
+    ),
+    Breakage("metadata without an address", "metadata.linkage", document(SWF, without("linkage"))),
+    Breakage(
+        "a contact that nobody reaches",
+        "metadata.contact",
+        document(SWF, lambda text: text.replace("producer@example.org", "nobody@example.invalid")),
     ),
     Breakage(
         "keywords of another thesaurus", "metadata.elements", document(SWF, lambda text: text.replace("GEMET", "Other"))

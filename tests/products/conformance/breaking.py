@@ -157,7 +157,7 @@ def damaged(name: str) -> Break:
 
     def do(folder: Path) -> None:
         with rasterio.open(folder / name) as file:
-            start = int(file.get_tag_item("BLOCK_OFFSET_0_0", ns="TIFF", bidx=1))
+            start = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
         with (folder / name).open("r+b") as content:
             content.seek(start)
             content.write(b"\xff" * 40)

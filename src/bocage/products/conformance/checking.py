@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.errors import RasterioError
-from shapely.errors import GEOSException
 
 from bocage.errors import ProductError
 from bocage.products.conformance.delivery import OWN_FOLDER, Source, find_sources
@@ -18,7 +17,7 @@ from bocage.products.conformance.metadata import find_metadata
 from bocage.products.conformance.metadata_rules import METADATA_RULES
 from bocage.products.conformance.names import KINDS, Layer, parse_name
 from bocage.products.conformance.naming_rules import NAMING_RULES, Named
-from bocage.products.conformance.polygons import VectorLayer, layer_names, read_polygons
+from bocage.products.conformance.polygons import layer_names, read_polygons
 from bocage.products.conformance.raster import open_raster
 from bocage.products.conformance.raster_rules import RASTER_RULES
 from bocage.products.conformance.rule import OWN, QC, Rule, judge_all, rule
@@ -28,7 +27,7 @@ from bocage.products.conformance.vector_rules import VECTOR_RULES
 from bocage.products.conformance.verdict import Finding, Verdict
 from bocage.progress import track
 
-_VECTOR_FAULTS = (DataSourceError, DataLayerError, pa.ArrowException, OSError, ValueError, GEOSException)
+_VECTOR_FAULTS = (DataSourceError, DataLayerError, pa.ArrowException, OSError, ValueError)
 
 
 @rule("file.readable", "error", "The file can be read to its end.", QC)
@@ -154,12 +153,12 @@ class _Run:
             return
         try:
             polygons = read_polygons(source.path, name, layer)
-            verdicts = [*_judge_polygons(polygons, shown)]
         except _VECTOR_FAULTS as error:
             yield from judge_all(FILE_RULES, str(error) or "it cannot be read", shown, layer)
             return
         yield from judge_all(FILE_RULES, "", shown, layer)
-        yield from verdicts
+        yield from judge_all(VECTOR_RULES, polygons, shown, layer)
+        yield from judge_all(SHAPE_RULES, polygons, shown, layer)
         epsg = polygons.epsg if polygons.epsg == (layer.epsg or polygons.epsg) else None
         metadata = find_metadata(source.path, stem, layer, source.top, polygons.bounds, epsg)
         yield from judge_all(METADATA_RULES, metadata, shown, layer)
@@ -202,8 +201,3 @@ def profile_of(year: int) -> int:
 def _judge_name(named: Named, shown: str) -> Iterator[Verdict]:
     rules = NAMING_RULES if named.layer is not None else NAMING_RULES[:1]
     yield from judge_all(rules, named, shown, named.layer)
-
-
-def _judge_polygons(polygons: VectorLayer, shown: str) -> Iterator[Verdict]:
-    yield from judge_all(VECTOR_RULES, polygons, shown, polygons.layer)
-    yield from judge_all(SHAPE_RULES, polygons, shown, polygons.layer)

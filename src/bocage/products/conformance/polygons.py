@@ -158,7 +158,10 @@ def read_polygons(path: Path, name: str, layer: Layer) -> VectorLayer:
         )
     else:
         chosen = name if path.suffix.lower() in {".gpkg", ".gdb"} else None
-        info = pyogrio.read_info(path, layer=chosen)
+        try:
+            info = pyogrio.read_info(path, layer=chosen)
+        except IndexError as error:  # of a header without layers
+            raise DataSourceError("it holds no layer") from error
         types = {
             str(column).lower(): _OGR_TYPES.get(str(kind), str(kind))
             for column, kind in zip(info["fields"], info["ogr_types"], strict=True)
