@@ -117,10 +117,9 @@ BREAKAGES: tuple[Breakage, ...] = (
         "name.grid",
         both(
             renamed(FM, FM.replace("03035", "32632")),
-            raster(FM.replace("03035", "32632"), crs="EPSG:32632"),
+            raster(FM.replace("03035", "32632"), table=colours()[FM], crs="EPSG:32632"),
             document(FM.replace("03035", "32632"), lambda text: text.replace("EPSG/0/3035", "EPSG/0/32632")),
         ),
-        joined=frozenset({"raster.colours_manual"}),
     ),
     # Rasters
     Breakage("another format", "raster.format", as_imagine, joined=frozenset({"raster.compression"})),

@@ -56,7 +56,7 @@ def raster(
         if stem == RASTER_2015:
             options = {"tiled": False, "blockxsize": None, "blockysize": 40, **options}
             known = {**SWF_COLOURS, 3: (240, 200, 0)}
-        write_raster(path, made, known if table is True else table or None, pixel, **options)
+        write_raster(path, made, known if table is True or made.dtype != np.uint8 else table or None, pixel, **options)
 
     return do
 

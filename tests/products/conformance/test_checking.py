@@ -81,6 +81,16 @@ def test_single_files_are_tested_by_their_own_rules_only(deliveries: dict[int, P
     assert "set.complete" in told(verdicts, "not tested")
 
 
+def test_metadata_of_a_single_file_are_found_beside_its_folder(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = copy(2021)
+    (folder / "raster").mkdir()
+    for path in list(folder.glob(f"{SWF}*")):
+        path.rename(folder / "raster" / path.name)
+    monkeypatch.chdir(folder / "raster")
+    for path in (Path(f"{SWF}.tif"), folder / "raster" / f"{SWF}.tif"):
+        assert told(check_products(path), "error", "warning") == set()
+
+
 def test_files_are_found_in_subfolders_and_once(copy: Copy) -> None:
     folder = copy(2021)
     for name in ("raster", "vector", ".hidden", "extensions/more"):

@@ -66,7 +66,8 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[str]]:
                 else:
                     sources.setdefault(found.resolve(), Source(found, path, shown))
         elif path.suffix.lower() in RASTERS + VECTORS:
-            sources.setdefault(path.resolve(), Source(path, path.absolute().parent.parent, path.name))
+            whole = path.absolute()
+            sources.setdefault(path.resolve(), Source(whole, whole.parent.parent, path.name))
         else:
             mend = (
                 "unpack it and check the folder" if path.suffix.lower() in {".zip", ".tar", ".gz"} else "leave it out"

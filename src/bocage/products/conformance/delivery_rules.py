@@ -21,7 +21,7 @@ from bocage.products.conformance.verdict import Finding, Skip
 
 _PER_CELL = 20
 # Pixels of 5 m that are read at once.
-_PIXELS = 16_000_000
+_PIXELS = 4_000_000
 _SUITE = ("wvl r5m", "swf r5m", "swf r100m", "swf vec", "fm r5m", "cm r5m")
 
 

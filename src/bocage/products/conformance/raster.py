@@ -19,7 +19,7 @@ from bocage.products.conformance.completeness import missing_bytes
 from bocage.products.conformance.names import Layer
 
 # Pixels that are read at once.
-_STRIP = 16_000_000
+_STRIP = 4_000_000
 _EXACT = 1e-6
 
 type Box = tuple[float, float, float, float]
