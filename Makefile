@@ -43,8 +43,8 @@ bench: install  ## print every benchmark beside its limit or its rival
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
 requirements:  ## resolve pyproject.toml again into requirements.txt
-	$(UV) pip compile pyproject.toml --python-version 3.12 --extra ray --extra clouds --extra torchgeo --group dev --group docs \
-		--generate-hashes --no-emit-index-url --quiet --output-file requirements.txt
+	$(UV) pip compile pyproject.toml --python-version 3.12 --extra ray --extra clouds --extra openvino --extra torchgeo \
+		--group dev --group docs --group rivals --generate-hashes --no-emit-index-url --quiet --output-file requirements.txt
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(DEMO) site

@@ -4,7 +4,10 @@ Each arm of ``examples/ohio`` that is a network is trained with 25 annotations o
 scored on the validation scenes, which no cell of the curve uses and which are not its test. That is the whole tuning:
 as many trials for one arm as for another. The settings take the best recipe of each arm by hand.
 
-    python benchmarks/recipes.py [--json] [--arms a,b] [--annotations N] [--project DIR]
+    python benchmarks/recipes.py [--json] [--arms a,b] [--annotations N] [--steps N] [--as-set] [--project DIR]
+
+With ``--as-set`` each arm is tried under the recipe that the settings give it, and with ``--steps`` for that many
+steps: so it is seen whether the steps of the curve are enough.
 
 A trial that is done is kept in ``benchmark/recipes/`` of the project and not repeated. It needs the imagery in
 ``BOCAGE_DATA``, and what ``learning_curve.py`` makes for the home-made arm.
@@ -42,7 +45,12 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def trials(project: Project, arms: list[RunSettings], annotations: int) -> list[dict[str, Any]]:
+AS_SET: dict[str, dict[str, Any]] = {"as set": {}}
+
+
+def trials(
+    project: Project, arms: list[RunSettings], annotations: int, recipes: dict[str, dict[str, Any]], steps: int | None
+) -> list[dict[str, Any]]:
     """Train and score every trial that is not there, and return all."""
     bench = Bench(project)
     splits = survey(project, validates=False)
@@ -52,14 +60,15 @@ def trials(project: Project, arms: list[RunSettings], annotations: int) -> list[
     }
     results = []
     for arm in arms:
-        for recipe, changes in RECIPES.items():
-            run = arm.model_copy(update={**changes, "select": "last", "validate_every": arm.steps})
+        for recipe, changes in recipes.items():
+            length = steps or arm.steps
+            run = arm.model_copy(update={**changes, "select": "last", "steps": length, "validate_every": length})
             inputs = digest_json([run.model_dump(mode="json"), annotations])
             path = project.benchmark_folder / "recipes" / f"{inputs[:16]}.json"
             if not path.is_file():
                 with tempfile.TemporaryDirectory() as folder:
                     scores = train_run(project, run, stores, inputs, Path(folder) / "model")["test"]
-                record = {"arm": arm.name, "recipe": recipe, "annotations": annotations}
+                record = {"arm": arm.name, "recipe": recipe, "annotations": annotations, "steps": length}
                 write_json(path, record | {name: scores[name] for name in ("iou", "boundary_f1")})
             results.append(json.loads(path.read_text(encoding="utf-8")))
     return results
@@ -71,6 +80,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--arms", help="names of arms, with commas between them; all networks without it")
     parser.add_argument("--annotations", type=int, default=25)
+    parser.add_argument("--steps", type=int, help="as many as the settings say without it")
+    parser.add_argument("--as-set", action="store_true", help="only the recipe that the settings give each arm")
     parser.add_argument("--project", type=Path, default=EXAMPLE)
     arguments = parser.parse_args()
     os.environ.setdefault("BOCAGE_DATA", str(data_folder()))
@@ -82,13 +93,14 @@ def main() -> None:
         for arm in project.settings.benchmark.arms
         if (arm.backbone not in FORESTS if asked is None else arm.name in asked)
     ]
-    results = trials(project, arms, arguments.annotations)
+    recipes = AS_SET if arguments.as_set else RECIPES
+    results = trials(project, arms, arguments.annotations, recipes, arguments.steps)
     if arguments.json:
         print(json.dumps({"trials": results}))
         return
-    print(f"{'arm':<16} {'recipe':<22} {'IoU':>6} {'boundary F1':>12}   validation scenes")
+    print(f"{'arm':<16} {'recipe':<22} {'steps':>6} {'IoU':>6} {'boundary F1':>12}   validation scenes")
     for one in results:
-        print(f"{one['arm']:<16} {one['recipe']:<22} {one['iou']:>6.3f} {one['boundary_f1']:>12.3f}")
+        print(f"{one['arm']:<16} {one['recipe']:<22} {one['steps']:>6} {one['iou']:>6.3f} {one['boundary_f1']:>12.3f}")
 
 
 if __name__ == "__main__":

@@ -112,6 +112,27 @@ def test_it_counts_what_a_look_at_both_images_counts(
     assert summary(result)["sensors"]["PHR and SPOT"]["pixels"] == int(valid.sum())
 
 
+class Dark(Bright):
+    """Says tree where the near infrared is dark."""
+
+    def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return np.float32(1) - super().predict(images, valid)
+
+
+def test_each_scene_may_have_a_model_of_its_own(
+    takes: tuple[Catalogue, NDArray[np.uint8], NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    catalogue, first, second = takes
+    scenes = Catalogue([catalogue.scene("a"), catalogue.scene("b")])
+    models = {"a": Bright(), "b": Dark()}
+    found = measure_homogeneity(Bright(), scenes, build(tmp_path, 1).grid, of_scene=models.__getitem__)  # type: ignore[arg-type]
+    left, right = first[:, :, EDGE // 2 :], second[:, :, : EDGE // 2]
+    valid = left.any(axis=0) & right.any(axis=0)
+    dark = np.float32(1) - (right[3] / 255).astype(np.float32)
+    expected = Homogeneity.of((left[3] / 255).astype(np.float32), dark, valid)
+    assert (found["PHR", "SPOT"].both, found["PHR", "SPOT"].one) == (expected.both, expected.one)
+
+
 def test_only_ground_within_counts(
     takes: tuple[Catalogue, NDArray[np.uint8], NDArray[np.uint8]], tmp_path: Path
 ) -> None:

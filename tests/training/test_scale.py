@@ -44,6 +44,17 @@ def test_the_label_moves_with_the_image(seed: int, factor: int) -> None:
     assert (again == label).all()
 
 
+@given(seed=st.integers(0, 1000), edge=st.integers(16, 200))
+@settings(max_examples=20)
+def test_a_whole_crop_is_resampled_as_one_with_a_hole_is(seed: int, edge: int) -> None:
+    whole = np.maximum(scenery(seed % 7, 64)[0], 1)
+    holed = whole.copy()
+    holed[:, 62:, 62:] = 0
+    one, other = (resample(image, whole[:1], edge)[0].astype(int) for image in (whole, holed))
+    away = edge * 58 // 64
+    assert np.abs(one - other)[:, :away, :away].max() <= 1
+
+
 def test_the_same_size_is_the_same_crop() -> None:
     image, label = scenery(3, 64)
     same, moved = resample(image, label[np.newaxis], 64)

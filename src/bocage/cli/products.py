@@ -45,8 +45,8 @@ def change(
     after: Annotated[
         Path | None, typer.Option(help="Folder with those of the later year; products/ of the project by default.")
     ] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="Cover this near in metres is the same cover.")] = 10.0,
-    smallest: Annotated[float, typer.Option(min=25, help="Smallest piece of change, m2.")] = 150.0,
+    tolerance: Annotated[float, typer.Option(min=0, help="Cover this near in metres is the same cover.")] = 7.5,
+    smallest: Annotated[float, typer.Option(min=25, help="Smallest piece of change, m2.")] = 100.0,
     without_forest: Annotated[
         bool, typer.Option("--without-forest", help="Do without forest masks and the codes 201 to 203.")
     ] = False,

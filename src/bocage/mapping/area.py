@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,9 @@ import numpy as np
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.files import remove_leftovers
 from bocage.grid import Bounds
-from bocage.mapping.engines import make_engine
+from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.lattice import Lattice
-from bocage.mapping.planning import Plan, make_plan
+from bocage.mapping.planning import Plan, TileJob, make_plan
 from bocage.mapping.receipt import (
     Recipe,
     TileSummary,
@@ -27,6 +27,8 @@ from bocage.mapping.receipt import (
     receipt_path,
     tiles_by_model,
 )
+from bocage.mapping.refusals import refused_scenes, refused_tiles, without_store
+from bocage.mapping.underway import underway
 from bocage.mapping.worker import Work
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
@@ -67,27 +69,57 @@ def map_area(
     ModelError
         If the model was trained for other bands, another resolution or another stretch.
     MappingError
-        If no scene covers the area, if no pixel of it is valid, or if a worker dies.
+        If no scene covers the area, if no pixel of it is valid, or if no worker stays alive.
     StorageError
         If the disk is full. Tiles written before stay, and the next run continues after them.
+
+    A tile that fails or kills its worker again and again, and a scene that cannot be read, raise nothing: the rest is
+    mapped, and the outcome refuses them with their reasons.
     """
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
     todo = _plan(project, work.recipe, bbox)
     remove_leftovers(project.map_folder)
     _remove_strays(project, todo, bbox)
-    mapped: list[TileSummary] = []
+    results: list[TileSummary | Refusal] = []
     if todo.jobs:
-        settings = project.settings.mapping
-        runner = make_engine(engine or settings.engine, settings.workers if workers is None else workers)
         _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
-        mapped.extend(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs)))
+        with underway(project.receipts_folder) as died:
+            settings = project.settings.mapping
+            engines = partial(
+                make_engine,
+                engine or settings.engine,
+                settings.workers if workers is None else workers,
+                tries=settings.tries,
+                limit=settings.hang_minutes * 60 or None,
+                isolated=died or None,  # so that a tile which takes its process along does so to a worker
+            )
+            results = _run(engines, todo.jobs, work, segmenter)
+    mapped = [result for result in results if isinstance(result, TileSummary)]
+    given_up = [result for result in results if isinstance(result, Refusal)]
     summaries = [*mapped, *_summaries(project.map_folder, todo)]
-    refused = _refusals(mapped)
+    standing = {each.subject for each in given_up if read_summary(project.map_folder, each.subject) is not None}
+    refused = (*refused_tiles(given_up, standing), *refused_scenes(mapped))
     _require_valid(todo, summaries, refused)
     models = _models(project.map_folder)
     figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
-    return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused)
+    figures["tiles_quarantined"] = sorted(each.subject for each in given_up)
+    left = tuple(figures["tiles_quarantined"])
+    return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused, left)
+
+
+def _run(
+    engines: Callable[[], Engine], jobs: Sequence[TileJob], work: Work, segmenter: Segmenter
+) -> list[TileSummary | Refusal]:
+    """Map the tiles, and once more those that lack a scene because its store did not answer at that time."""
+    results = list(track(engines().run(jobs, work, segmenter), "map tiles", len(jobs)))
+    again = without_store(jobs, results)
+    if not again:
+        return results
+    _log.warning("%d tiles lack a scene whose store gave errors, and are mapped once more", len(again))
+    names = {job.tile.id for job in again}
+    kept = [result for result in results if isinstance(result, Refusal) or result.id not in names]
+    return [*kept, *track(engines().run(again, work, segmenter), "map tiles again", len(again))]
 
 
 def plan(
@@ -249,18 +281,6 @@ def _summaries(folder: Path, todo: Plan) -> Iterator[TileSummary]:
         summary = read_summary(folder, job.tile.id)
         if summary is not None:
             yield summary
-
-
-def _refusals(mapped: Sequence[TileSummary]) -> tuple[Refusal, ...]:
-    """Return one refusal per quarantined scene, naming the tiles that had to do without it."""
-    found: dict[str, tuple[Refusal, list[str]]] = {}
-    for summary in sorted(mapped, key=lambda each: each.id):
-        for refusal in summary.refused:
-            found.setdefault(refusal.subject, (refusal, []))[1].append(summary.id)
-    return tuple(
-        Refusal(subject, f"{refusal.reason} (mapped without it: {', '.join(tiles)})", refusal.mend)
-        for subject, (refusal, tiles) in sorted(found.items())
-    )
 
 
 def _require_valid(todo: Plan, summaries: Sequence[TileSummary], refused: Sequence[Refusal]) -> None:

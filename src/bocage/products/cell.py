@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import geopandas as gpd
@@ -77,10 +78,7 @@ def make_layers(
     StorageError
         If a tile of the mosaic cannot be read.
     """
-    window = islands[0].window
-    for island in islands[1:]:
-        window = window.union(island.window)
-    window = padded(grid, window)
+    window = padded(grid, reduce(Window.union, (island.window for island in islands)))
     threshold = project.settings.features.threshold
     profile = profile_of(project.settings.features.profile)
     rasters: dict[Variable, NDArray[np.uint8]] = {}

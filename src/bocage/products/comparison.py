@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from bocage.progress import track
 from bocage.project import Project
 from bocage.rasters import read_window
 
+_OPTIONAL: tuple[Variable, Variable] = ("fm", "wvcl")
+_USED: tuple[Variable, ...] = ("swf", "wvl", *_OPTIONAL)
 # 10 km, in 5 m cells: the whole of a continent is never in memory at 5 m.
 _BLOCK = 2000
 
@@ -43,17 +46,16 @@ class Epoch:
     @property
     def window(self) -> Window:
         """The cells that the features cover."""
-        windows = list(self.rasters["swf"].values())
-        result = windows[0]
-        for window in windows[1:]:
-            result = result.union(window)
-        return result
+        return reduce(Window.union, self.rasters["swf"].values())
 
     def read(self, grid: Grid, window: Window) -> Year:
         """Read the layers of a window; 255 where there is none."""
         features = self._layer("swf", grid, window)
         woody = self._layer("wvl", grid, window) if "wvl" in self.rasters else features
-        return Year(features, woody, self._layer("fm", grid, window) if "fm" in self.rasters else None)
+        forest, confidence = (
+            self._layer(variable, grid, window) if variable in self.rasters else None for variable in _OPTIONAL
+        )
+        return Year(features, woody, forest, confidence)
 
     def _layer(self, variable: Variable, grid: Grid, window: Window) -> NDArray[np.uint8]:
         result = np.full(window.shape, OUTSIDE, np.uint8)
@@ -82,8 +84,8 @@ def write_change(
     Parameters
     ----------
     before, after
-        Folders with the 5 m layers of one year each: small woody features and forest mask, and woody vegetation if both
-        have it. ``after`` is the project's own products folder by default.
+        Folders with the 5 m layers of one year each: small woody features and forest mask, and woody vegetation and its
+        confidence if both have it. ``after`` is the project's own products folder by default.
     without_forest
         Do without forest masks: no cell is then 201, 202 or 203.
 
@@ -144,7 +146,7 @@ def find_epoch(folder: Path) -> Epoch:
     names: list[ProductName] = []
     for path in finished(folder, "*.tif"):
         name = ProductName.parse(path.stem)
-        if name is not None and name.form == "r5m" and name.variable in {"swf", "wvl", "fm"}:
+        if name is not None and name.form == "r5m" and name.variable in _USED:
             names.append(name)
             rasters.setdefault(name.variable, {})[path] = _window(path, name.epsg)
     if "swf" not in rasters:
@@ -199,7 +201,7 @@ def _comparable(first: Epoch, second: Epoch, *, without_forest: bool) -> tuple[E
         )
     kept: tuple[Variable, ...] = tuple(
         variable
-        for variable in ("swf", "wvl", "fm")
+        for variable in _USED
         if variable in first.rasters and variable in second.rasters and not (variable == "fm" and without_forest)
     )
     return tuple(  # type: ignore[return-value]
@@ -213,10 +215,12 @@ def _current(convention: str) -> Any:
 
 def _lineage(first: Epoch, second: Epoch, rules: Rules) -> str:
     against = "woody vegetation" if "wvl" in first.rasters else "small woody features"
+    sure = f" that stand for {rules.expected:g} m2 by the confidence of both years" if "wvcl" in first.rasters else ""
     return (
         f"Made with Bocage from small woody features of {first.year} and {second.year}: features of one year without "
-        f"{against} of the other within {rules.tolerance:g} m, in pieces of {rules.smallest:g} m2 and more; a cell of "
-        f"100 m has changed where gain and loss differ by {rules.net:g} m2 and more. This is a method of Bocage's own."
+        f"{against} of the other within {rules.tolerance:g} m, in pieces of {rules.smallest:g} m2 and more"
+        f"{sure}; a cell of 100 m has changed where gain and loss differ by {rules.net:g} m2 and more. This is a "
+        "method of Bocage's own."
     )
 
 
@@ -229,5 +233,6 @@ def _figures(first: Epoch, second: Epoch, codes: NDArray[np.uint8]) -> dict[str,
         "before": first.year,
         "after": second.year,
         "against": "woody vegetation" if "wvl" in first.rasters else "features",
+        "confidence": "wvcl" in first.rasters,
         **{f"{name}_cells": int(np.isin(codes, values).sum()) for name, values in cells},
     }

@@ -100,7 +100,7 @@ class Delivery:
             return described
         own = self.folder / EXTENSIONS
         own.mkdir(parents=True, exist_ok=True)
-        stem = f"bocage_{name.variable}_{name.year}_{name.cell.lower()}"
+        stem = f"bocage_{name.stem}"
         return [*described, *write_vector(own, stem, features, self.date)]
 
     def _described(

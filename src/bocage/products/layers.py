@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bocage.products.mosaic import MappedTile, holes, read_mosaic, require_one_m
 from bocage.products.naming import Convention, Form, Variable, epsg_of
 from bocage.products.staging import staged
 from bocage.products.suite import layer_of
+from bocage.products.towns import Town, find_towns
 from bocage.products.undivided import write_densities, write_parents, write_street_trees
 from bocage.products.writers import CELL, DENSITY_CELL, ORIGIN_STEP
 from bocage.progress import track
@@ -83,6 +85,8 @@ def write_products(project: Project, profile: str | None = None) -> Outcome:
         for layer in layers_of(project, kind, grid)
         for file in layer.files
     ]
+    # Before anything is written: an Urban Atlas that cannot be used stops the work.
+    towns = find_towns(project, grid, _around(islands)) if layer_of(edition.convention, "stl", "vec") else ([], "")
     remove_stale(project, {*islands, _UNDIVIDED})
     written: list[Path] = []
     cells: dict[str, Any] = {}
@@ -91,7 +95,7 @@ def write_products(project: Project, profile: str | None = None) -> Outcome:
         receipt = finished(project, cell, inputs) or _write_cell(edition, cell, own, inputs)
         written += [project.products_folder / name for name in receipt["files"]]
         cells[cell] = receipt["figures"]
-    undivided, reasons = _write_undivided(edition, mosaic, cells)
+    undivided, reasons = _write_undivided(edition, mosaic, cells, towns)
     written += undivided
     left = _of_the_suite(edition.convention, {**left_out(project), **reasons})
     for variable, reason in left.items():
@@ -131,7 +135,7 @@ def _write_cell(edition: Edition, cell: str, islands: list[Island], inputs: str)
 
 
 def _write_undivided(
-    edition: Edition, mosaic: list[MappedTile], cells: Mapping[str, Any]
+    edition: Edition, mosaic: list[MappedTile], cells: Mapping[str, Any], towns: tuple[list[Town], str]
 ) -> tuple[list[Path], dict[Variable, str]]:
     """Write the layers that are not cut into cells; return their files and the reasons for those left out."""
     project, reasons = edition.project, dict[Variable, str]()
@@ -149,13 +153,18 @@ def _write_undivided(
             name = edition.name("psil", "vec", project.settings.products.area)
             _, reasons["psil"] = write_parents(delivery, project, mosaic, name)
         if layer_of(edition.convention, "stl", "vec") is not None:
-            _, reasons["stl"] = write_street_trees(delivery, project, rasters("wvl"), edition.grid, edition.name)
+            _, reasons["stl"] = write_street_trees(delivery, project, towns, rasters("wvl"), edition.grid, edition.name)
         write_densities(delivery, rasters("swf"), edition.grid, edition.name)
     reasons["swfc"] = "change needs two years: bocage products change"
     receipt = finish(project, _UNDIVIDED, staging.moved, "", {})
     return [project.products_folder / name for name in receipt["files"]], {
         variable: reason for variable, reason in reasons.items() if reason
     }
+
+
+def _around(islands: Mapping[str, list[Island]]) -> Window:
+    windows = [island.window for own in islands.values() for island in own]
+    return reduce(Window.union, windows)
 
 
 def _of_the_suite(convention: Convention, reasons: Mapping[Variable, str]) -> dict[str, str]:

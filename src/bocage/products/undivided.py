@@ -5,7 +5,8 @@ They are written anew with every run; all they need was read or made for the cel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from bocage.products.outlines import ADDITIONAL
 from bocage.products.parents import parent_scenes
 from bocage.products.streets import street_trees, urban_mask
 from bocage.products.suite import SUITES
-from bocage.products.towns import Town, find_towns
+from bocage.products.towns import Town
 from bocage.products.writers import DENSITY_CELL
 from bocage.project import Project
 from bocage.rasters import read_window
@@ -42,28 +43,29 @@ def write_parents(
         return [], "the receipts of the mosaic name no scenes"
     catalogue = Catalogue.open(project.scenes_file, project.grid) if project.scenes_file.is_file() else None
     scenes = parent_scenes(mosaic, catalogue, project.grid)
-    window = mosaic[0].tile.window
-    for mapped in mosaic[1:]:
-        window = window.union(mapped.tile.window)
+    window = reduce(Window.union, (mapped.tile.window for mapped in mosaic))
     return delivery.vector(name, scenes, project.grid.bounds(window), web=False), ""
 
 
 def write_street_trees(
-    delivery: Delivery, project: Project, woody: Mapping[Path, Window], grid: Grid, naming: Naming
+    delivery: Delivery,
+    project: Project,
+    found: tuple[list[Town], str],
+    woody: Mapping[Path, Window],
+    grid: Grid,
+    naming: Naming,
 ) -> tuple[list[Path], str]:
     """Write the street trees of every town; return their files, and the reason where there are none.
 
-    ``woody`` are the woody vegetation layers of the production cells with their windows on ``grid``.
+    ``found`` are the towns, or the reason why there are none; ``woody`` are the woody vegetation layers of the
+    production cells with their windows on ``grid``.
 
     Raises
     ------
-    LayerError
-        If an Urban Atlas cannot be read.
     ProductError
         If a town is too large to be held in memory.
     """
-    area = _around(woody.values())
-    towns, reason = find_towns(project, grid, area)
+    towns, reason = found
     files: list[Path] = []
     for town in towns:
         files += _write_town(delivery, project, town, woody, grid, naming)
@@ -78,7 +80,7 @@ def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: G
     ``features`` are the 5 m layers of the production cells with their windows on ``grid``.
     """
     convention = naming("swf", "r5m", "eu").convention
-    whole = coarse(_around(features.values()))
+    whole = coarse(reduce(Window.union, features.values()))
     files: list[Path] = []
     for layer in SUITES[convention]:
         if layer.form != "r100m" or layer.extent != "area" or layer.variable == "swfc":
@@ -95,7 +97,9 @@ def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: G
 def _write_town(
     delivery: Delivery, project: Project, town: Town, woody: Mapping[Path, Window], grid: Grid, naming: Naming
 ) -> list[Path]:
-    window = grid.window(Bounds(*town.polygons.total_bounds.tolist())).intersection(_around(woody.values()))
+    window = grid.window(Bounds(*town.polygons.total_bounds.tolist())).intersection(
+        reduce(Window.union, woody.values())
+    )
     if window is None:
         return []
     gap = project.settings.products.street_gap
@@ -119,11 +123,3 @@ def _write_town(
     trees = street_trees(state == 1, urban, grid.transform(window), grid.crs, identity)
     name = naming("stl", "vec", f"{town.code}_{town.slug}")
     return delivery.vector(name, trees, grid.bounds(window), web=project.settings.products.web_tiles)
-
-
-def _around(windows: Iterable[Window]) -> Window:
-    result: Window | None = None
-    for window in windows:
-        result = window if result is None else result.union(window)
-    assert result is not None
-    return result

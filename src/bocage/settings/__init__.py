@@ -310,7 +310,12 @@ class PretrainingSettings(Section):
 
 
 class MappingSettings(Section):
-    """How the probability mosaic is made."""
+    """How the probability mosaic is made.
+
+    A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
+    one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
+    process of the command, where nothing can replace it.
+    """
 
     model: str = "slf"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
@@ -318,6 +323,8 @@ class MappingSettings(Section):
     batch_size: Count = 4
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
+    tries: Count = 3
+    hang_minutes: Annotated[float, Field(ge=0)] = 0.0
 
 
 class FeaturesSettings(Section):

@@ -43,7 +43,7 @@ from bocage.training.weighting import Weighting
 RECEIPT = "training.json"
 _RIVAL = "ndvi.json"
 # Raised when the training itself changes, so that packages of an older version are made again.
-RECIPE = 2
+RECIPE = 3
 _log = logging.getLogger("bocage")
 
 

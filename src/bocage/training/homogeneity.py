@@ -7,7 +7,7 @@ never finds a tree agrees with itself everywhere. Read it beside the scores.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,7 @@ def measure_homogeneity(
     within: Polygon | MultiPolygon | None = None,
     threshold: float = THRESHOLD,
     show: bool = False,
+    of_scene: Callable[[str], Segmenter] | None = None,
 ) -> dict[tuple[str, str], Homogeneity]:
     """Return the agreement of a model with itself by pair of sensors, in the order of their names.
 
@@ -123,6 +124,9 @@ def measure_homogeneity(
         Ground to compare on, such as the cells of the test, in the CRS of ``grid``; all of it by default.
     show
         Show a progress bar.
+    of_scene
+        Gives the model that answers for a scene, by its id, where each has its own, as with a forest per image;
+        ``segmenter`` answers for all without it.
 
     Raises
     ------
@@ -140,7 +144,8 @@ def measure_homogeneity(
         key = (first.sensor, second.sensor)
         shared = first.footprint.intersection(second.footprint)
         shared = shared if within is None else shared.intersection(within)
-        found = _compare(segmenter, first, second, polygonal(shared), grid, threshold)
+        models = (segmenter, segmenter) if of_scene is None else (of_scene(first.id), of_scene(second.id))
+        found = _compare(models, first, second, polygonal(shared), grid, threshold)
         result[key] = result.get(key, Homogeneity()) + found
     return dict(sorted(result.items()))
 
@@ -163,7 +168,7 @@ def summary(pairs: dict[tuple[str, str], Homogeneity]) -> dict[str, Any]:
 
 
 def _compare(
-    segmenter: Segmenter,
+    models: tuple[Segmenter, Segmenter],
     first: Scene,
     second: Scene,
     shared: Polygon | MultiPolygon,
@@ -178,7 +183,7 @@ def _compare(
         for block in _blocks(grid.window(Bounds(*shared.bounds))):
             if not shared.intersects(grid.bounds(block).polygon()):
                 continue
-            seen = [_predict(segmenter, reader, block) for reader in (one, two)]
+            seen = [_predict(model, reader, block) for model, reader in zip(models, (one, two), strict=True)]
             inside = geometry_mask([shared], block.shape, grid.transform(block), invert=True)
             valid = seen[0][1] & seen[1][1] & inside
             if valid.any():

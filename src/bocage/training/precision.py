@@ -22,10 +22,17 @@ def choose_precision(run: RunSettings, network: nn.Module) -> Precision:
     """
     if run.precision != "auto":
         return "32-true" if run.precision == "32" else "bf16-mixed"
-    if torch.cuda.is_available():
+    kind = bfloat16_here()
+    if kind == "graphics":
         return "bf16-mixed"
-    fast = torch.cpu._is_avx512_bf16_supported()  # torch offers no public name for it
-    return "bf16-mixed" if fast and not _has_depthwise(network) else "32-true"
+    return "bf16-mixed" if kind == "processor" and not _has_depthwise(network) else "32-true"
+
+
+def bfloat16_here() -> Literal["graphics", "processor", "none"]:
+    """Return what computes in bfloat16 on this machine: all that "auto" asks of it."""
+    if torch.cuda.is_available():
+        return "graphics"
+    return "processor" if torch.cpu._is_avx512_bf16_supported() else "none"  # torch offers no public name for it
 
 
 def _has_depthwise(network: nn.Module) -> bool:

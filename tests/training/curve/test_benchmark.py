@@ -231,6 +231,37 @@ def test_a_backbone_that_was_pretrained_anew_makes_its_cells_again(tmp_path: Pat
     assert len(digests) == 2
 
 
+def test_cells_are_made_again_with_other_features_arithmetic_or_published_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = [
+        {"name": "forest", "backbone": "forest"},
+        {"name": "random", "pretrained": False},
+        {"name": "imagenet", "backbone": "efficientnet_lite0"},
+    ]
+    project = project_of(tmp_path, arms=arms)
+    bench = Bench(project)
+
+    def inputs() -> list[str]:
+        return [bench.inputs(Cell(arm.name, 0, 2), arm) for arm in project.settings.benchmark.arms]
+
+    def changed(before: list[str]) -> list[bool]:
+        return [one != other for one, other in zip(before, inputs(), strict=True)]
+
+    here = inputs()
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.training.curve.bench.FOREST_VERSION", 99)
+        assert changed(here) == [True, False, False]
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.training.curve.bench.bfloat16_here", lambda: "elsewhere")
+        assert changed(here) == [False, True, True]
+    other = tmp_path / "efficientnet_lite0.pth"
+    other.write_bytes(b"other weights")
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.training.curve.bench.locate_weights", lambda backbone: other)
+        assert changed(here) == [False, False, True]
+
+
 @pytest.mark.parametrize("weights", [(), ("sample",)])
 def test_weights_that_changed_make_their_cells_again(tmp_path: Path, weights: tuple[str, ...]) -> None:
     run = {"steps": 2, "batch_size": 2, "crop": 64, "weights": weights}

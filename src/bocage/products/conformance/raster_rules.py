@@ -160,8 +160,9 @@ def _codes(file: RasterFile) -> Finding | Skip | None:
 @rule(
     "raster.unclassifiable",
     "warning",
-    "254 is not among the codes of 2021; the quality tool lets it pass.",
+    "254 is not among the codes of 2021, change apart; the quality tool lets it pass.",
     MANUAL,
+    layers=(*_FINE, "swf r100m"),
     years=(2021, LAST),
 )
 def _unclassifiable(file: RasterFile) -> Finding | None:

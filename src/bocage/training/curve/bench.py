@@ -10,7 +10,10 @@ from typing import Any
 from bocage.errors import BocageError, SettingsError, StorageError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.models import BACKBONES
+from bocage.models.forest import FORESTS
+from bocage.models.forest.features import VERSION as FOREST_VERSION
 from bocage.models.homemade import NOTE
+from bocage.models.weights import locate_weights
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.settings import RunSettings
@@ -19,6 +22,7 @@ from bocage.training.curve.annotation import AnnotatedStore
 from bocage.training.curve.cell import Cell, CellRecord, cell_inputs
 from bocage.training.curve.units import Unit, find_units, order_units, unit_edge
 from bocage.training.fitting import RECIPE, train_run
+from bocage.training.precision import bfloat16_here
 from bocage.training.weighting import Weighting
 
 PACKAGES = "packages"
@@ -93,7 +97,7 @@ class Bench:
     def inputs(self, cell: Cell, arm: RunSettings) -> str:
         """Return the digest of all that the result of a cell hangs on."""
         names = [unit.name for unit in self.subset(cell.order, cell.budget)]
-        return cell_inputs(self._run(cell, arm), names, digest_json([self._ground, self._homemade(arm)]))
+        return cell_inputs(self._run(cell, arm), names, digest_json([self._ground, self._beginning(arm)]))
 
     def train(self, cell: Cell, arm: RunSettings) -> CellRecord:
         """Train one cell, write its file and return what it says; what goes wrong with this cell is written there.
@@ -138,16 +142,36 @@ class Bench:
         seed = self._project.settings.benchmark.seed + cell.order
         return arm.model_copy(update={"seed": seed, "validate_every": arm.steps, "select": "last"})
 
-    def _homemade(self, arm: RunSettings) -> str:
-        """Return the digest of the note of a backbone that was pretrained here, which holds that of its weights."""
-        note = self._project.backbones_folder / arm.backbone / NOTE
-        return digest_file(note) if arm.backbone not in BACKBONES and note.is_file() else ""
+    def _beginning(self, arm: RunSettings) -> list[str | int]:
+        """Return what an arm begins with that its settings do not say: weights, arithmetic, a forest's features."""
+        if arm.backbone in FORESTS:
+            return ["forest", FOREST_VERSION]
+        arithmetic = bfloat16_here() if arm.precision == "auto" else arm.precision
+        return ["network", arithmetic, _weights(self._project.backbones_folder, arm.backbone) if arm.pretrained else ""]
 
     def _package(self, cell: Cell) -> Path:
         return self._project.benchmark_folder / PACKAGES / cell.arm / str(cell.order) / str(cell.budget)
 
     def _order(self, order: int) -> list[Unit]:
         return order_units(self.units, self._samples, self._project.settings.benchmark.seed + order)
+
+
+def _weights(homemade: Path, backbone: str) -> str:
+    """Return the digest of pretrained weights, or nothing where training will refuse the run for want of them.
+
+    A backbone that was pretrained here is known by its note, which holds the digest of its weights.
+    """
+    path = locate_weights(BACKBONES[backbone]) if backbone in BACKBONES else homemade / backbone / NOTE
+    if path is None or not path.is_file():
+        return ""
+    state = path.stat()
+    return _digest(path, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, *_state: int) -> str:
+    """Return the digest of a file, read once for all cells as long as its size and time stay."""
+    return digest_file(path)
 
 
 def _remove_empty(folder: Path, root: Path) -> None:

@@ -106,7 +106,7 @@ def cell_inputs(run: RunSettings, units: Sequence[str], ground: str) -> str:
     units
         Names of the annotations.
     ground
-        Digest of the chips, of what was done to the imagery and of a backbone that was made here.
+        Digest of the chips, of what was done to the imagery, and of what the arm begins with.
     """
     settings = run.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
     return digest_json({"recipe": _RECIPE, "run": settings, "units": sorted(units), "ground": ground})
