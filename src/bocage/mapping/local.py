@@ -70,7 +70,7 @@ class LocalEngine:
         workers = min(self._workers, len(jobs))
         isolated = len(jobs) > _FEW if self._isolated is None else self._isolated
         if workers > 1 or isolated:
-            processes = _Processes(work, workers)
+            processes = Processes(work, workers)
             yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit)
         elif jobs:
             yield from supervise(jobs, _Here(work, segmenter), 1, tries=self._tries)
@@ -130,7 +130,7 @@ class _Hand:
     reason: str = ""
 
 
-class _Processes:
+class Processes:
     """A crew of spawned processes, each with a pipe, its share of the processors and its GPU.
 
     Not a pool of the standard library: that breaks as a whole when one process dies.
@@ -145,6 +145,7 @@ class _Processes:
         self._hands: dict[int, _Hand] = {}
 
     def start(self, slot: int) -> None:
+        """Spawn a process, which loads the model."""
         ours, theirs = self._context.Pipe()
         gpu = slot % self._gpus if self._gpus > 1 else None
         process = self._context.Process(
@@ -155,16 +156,19 @@ class _Processes:
         self._hands[slot] = _Hand(process, ours)
 
     def give(self, slot: int, job: TileJob) -> None:
+        """Send a tile."""
         hand = self._hands[slot]
         hand.busy = True
         with suppress(OSError):  # It has just died, which is noticed while it is waited for.
             hand.pipe.send(job)
 
     def kill(self, slot: int, reason: str) -> None:
+        """Kill a process; ``wait`` finds it dead."""
         self._hands[slot].reason = reason
         self._hands[slot].process.kill()
 
     def wait(self, seconds: float | None) -> Sequence[Report]:
+        """Return what the processes say, and which of them have died."""
         by_pipe = {hand.pipe: slot for slot, hand in self._hands.items()}
         patience = _LOOK if seconds is None else min(seconds, _LOOK)
         told = [by_pipe[pipe] for pipe in connection.wait(list(by_pipe), patience) if pipe in by_pipe]
