@@ -182,7 +182,7 @@ def _checked(project: Project) -> tuple[tuple[Refusal, ...], dict[str, int]]:
     failed = [verdict for verdict in verdicts if not verdict.passed]
     # Features that are drawn finer than the raster cannot agree with it on small areas: said, but nobody's fault.
     finer = project.settings.features.resolution < CELL
-    excused = [verdict for verdict in failed if finer and verdict.rule == "raster and vector"]
+    excused = [verdict for verdict in failed if finer and verdict.rule == "set.area"]
     for verdict in excused:
         _log.warning("%s: %s (features are drawn finer than the raster)", verdict.file, verdict.detail)
     refused = tuple(

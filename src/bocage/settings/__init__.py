@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.context import ContextSettings as ContextSettings
 from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.place import MapFolder
 from bocage.settings.products import ProductsSettings as ProductsSettings
@@ -348,6 +349,7 @@ class FeaturesSettings(Section):
     profile: Literal["2015", "2018", "2021"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
+    context: ContextSettings = ContextSettings()
 
 
 class AccuracySettings(Section):
