@@ -24,7 +24,6 @@ from bocage.products.naming import Convention
 
 # Shorter shared borders, in metres, come from rounding of coordinates.
 _ROUNDING = 1e-4
-_MEANS = ("height_m", "crop_share", "confidence")
 # Code of additional woody features in 2015.
 ADDITIONAL = 3
 # The quality tool's limits on the shapes of 2015: compactness of a linear feature, area of a patchy one in m2.
@@ -46,10 +45,7 @@ def merged(features: gpd.GeoDataFrame, convention: Convention = "2021") -> gpd.G
     Returns
     -------
     geopandas.GeoDataFrame
-        ``code``, ``area`` (m2, of the geometry), ``class_name``; ``slf_type``, ``slf_class`` and ``feature_id`` of the
-        largest part; ``parts`` (their number); ``length_m`` (sum), ``width_m`` (area / length before simplification);
-        ``height_m``, ``crop_share`` and ``confidence`` (means weighted with area, NaN where no part has one);
-        ``truncated`` (whether any part is).
+        The columns of the service: ``code``, ``area`` (m2, of the geometry) and ``class_name``.
     """
     geometries = np.asarray(features.geometry.values, object)
     codes = codes_of_features(features, convention)
@@ -61,23 +57,12 @@ def merged(features: gpd.GeoDataFrame, convention: Convention = "2021") -> gpd.G
             break
         codes[unfit[group]] = ADDITIONAL
         group, outlines = _united(geometries, codes)
-    table = pd.DataFrame(features.drop(columns=["geometry", "class_name"])).assign(group=group, code=codes)
-    largest = table.sort_values(["area", "feature_id"], ascending=[False, True]).groupby("group").first()
-    sums = table.assign(cells=table["width_m"] * table["length_m"]).groupby("group")
-    length, cells = sums["length_m"].sum(), sums["cells"].sum()
-    code = largest["code"]
+    code = pd.Series(codes[np.unique(group, return_index=True)[1]])
+    names = _CLASS_NAMES_2015 if convention == "2015" else _CLASS_NAMES
     columns = {
-        "feature_id": largest["feature_id"].astype("str"),
         "code": code.astype("str") if convention == "2015" else code.astype(np.int32),
         "area": shapely.area(np.asarray(outlines, object)).astype(np.float64),
-        "class_name": code.astype("str").map(_CLASS_NAMES_2015 if convention == "2015" else _CLASS_NAMES).astype("str"),
-        "slf_type": largest["slf_type"].astype("str"),
-        "slf_class": largest["slf_class"].astype(np.int16),
-        "parts": sums.size().astype(np.int32),
-        "width_m": (cells / length).astype(np.float64),
-        "length_m": length.astype(np.float64),
-        **{name: _weighted(table, name) for name in _MEANS},
-        "truncated": sums["truncated"].any().astype(bool),
+        "class_name": code.astype("str").map(names).astype("str"),
     }
     return gpd.GeoDataFrame(columns, geometry=outlines, crs=features.crs)
 
@@ -157,12 +142,3 @@ def _groups(geometries: NDArray[np.object_], codes: NDArray[np.int32]) -> NDArra
 
 def _union(parts: NDArray[np.object_]) -> shapely.Polygon:
     return parts[0] if len(parts) == 1 else shapely.orient_polygons(shapely.union_all(parts))
-
-
-def _weighted(table: pd.DataFrame, column: str) -> pd.Series:
-    """Return the mean of a column per group, weighted with the area of the rows that have a value."""
-    known = table[column].notna()
-    weight = table["area"].where(known, 0.0)
-    total = (table[column].fillna(0.0) * weight).groupby(table["group"]).sum()
-    area = weight.groupby(table["group"]).sum()
-    return (total / area.where(area > 0)).astype(np.float64)
