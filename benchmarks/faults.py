@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import psutil
-from faulty_store import faulty_store
+from failing_store import failing_store
 from small_projects import SmallProject, workers_of, write_scenes
 from stand_in import stand_in_for_the_network
 
@@ -122,7 +122,7 @@ def truncated(project: SmallProject, expected: dict[str, str], without: dict[str
 
 def store(folder: Path, scenes: Path, expected: dict[str, str]) -> dict[str, Any]:
     """Map scenes from a store that answers errors, now and then and for a while all the time."""
-    with faulty_store() as faulty:
+    with failing_store() as faulty:
         faulty.put("/deliveries")
         for path in scenes.glob("*.tif"):
             faulty.put(f"/deliveries/{path.name}", path.read_bytes())

@@ -188,6 +188,7 @@ STAGES: tuple[Stage, ...] = (
             "mapping.batch_size",
             "mapping.tries",
             "mapping.hang_minutes",
+            "mapping.machines",
         ),
     ),
     Stage(

@@ -22,6 +22,7 @@ from bocage.mapping.ahead import ahead
 from bocage.mapping.blending import Blend, chip_weights
 from bocage.mapping.chips import ChipBatch, batches, read_strips
 from bocage.mapping.fusion import Fusion
+from bocage.mapping.inspection import Inspection, Inspector
 from bocage.mapping.lattice import Lattice
 from bocage.outcome import Refusal
 
@@ -72,6 +73,8 @@ class TileResult:
         The scenes that could not be read, with the reason.
     chips
         How many chips went through the model.
+    inspection
+        What was counted of the scenes and of the gaps, for the report of homogeneity.
     """
 
     tile: Tile
@@ -81,6 +84,7 @@ class TileResult:
     quarantined: tuple[Refusal, ...]
     chips: int
     timings: Timings = field(default_factory=Timings)
+    inspection: Inspection = field(default_factory=Inspection)
 
     @property
     def valid_pixels(self) -> int:
@@ -113,7 +117,7 @@ def map_tile(tile: Tile, sources: Sequence[SceneSource], segmenter: Segmenter, s
     started = time.perf_counter()
     timings = Timings()
     weights = chip_weights(settings.lattice)
-    fusion = Fusion(tile.window)
+    fusion, inspector = Fusion(tile.window), Inspector(tile.window)
     blend: Blend | None = None
     used: list[str] = []
     refused: list[Refusal] = []
@@ -130,13 +134,16 @@ def map_tile(tile: Tile, sources: Sequence[SceneSource], segmenter: Segmenter, s
                 case _End(scene, valid):
                     assert blend is not None
                     fusion.add(blend.window, blend.probability, valid)
+                    inspector.add(scene, blend.window, blend.probability, valid)
                     chips += pending
                     if pending:
                         used.append(scene)
                 case Refusal():
                     refused.append(event)
+    probability, observations = fusion.probability, fusion.observations
+    inspection = inspector.finish(probability, observations)
     timings.total = time.perf_counter() - started
-    return TileResult(tile, fusion.probability, fusion.observations, tuple(used), tuple(refused), chips, timings)
+    return TileResult(tile, probability, observations, tuple(used), tuple(refused), chips, timings, inspection)
 
 
 def map_window(
