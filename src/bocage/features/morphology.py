@@ -55,7 +55,8 @@ def outline_distances(mask: Mask, resolution: float) -> tuple[NDArray[np.float32
     quarters = [distance[row::2, column::2] for row in (0, 1) for column in (0, 1)]
     half = np.float32(resolution / 2)
     # Distances run from the centre of a quarter to that of the next outside: the outline lies half a quarter nearer.
-    mean = ((quarters[0] + quarters[1] + quarters[2] + quarters[3]) / 4 - np.float32(0.5)) * half
+    # Opposite quarters are added first: turning the mask then changes not even the last digit.
+    mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) * half
     largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) * half
     assert mean.shape == (rows, columns)
     return np.where(mask, mean, np.float32(0)), np.where(mask, largest, np.float32(0))
