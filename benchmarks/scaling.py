@@ -90,7 +90,7 @@ class TogetherCrew:
 
 
 def prepare(folder: Path, tiles: int, pixels: int) -> tuple[Work, tuple[TileJob, ...]]:
-    """Write a scene over a row of tiles and a model package; return the work without a folder for it, and the jobs."""
+    """Write a scene over a row of tiles and a model package; return the work and the jobs."""
     tiling = Tiling(GRID, pixels * GRID.resolution)
     edge = tiling.size
     scenes = []
