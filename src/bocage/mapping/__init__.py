@@ -2,10 +2,11 @@
 
 ``lattice``, ``blending`` and ``fusion`` are the pure core; ``chips`` and ``tile`` map one tile; ``planning`` and
 ``receipt`` say what is to be done and what was done; ``supervision`` says which worker gets which tile, and ``engines``
-with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage; ``mosaic`` reads the result; ``segmentation`` is
-the way in without a project.
+with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage, and ``account`` what it says of its own result
+(``homogeneity``, ``reckoning``); ``mosaic`` reads the result; ``segmentation`` is the way in without a project.
 """
 
+from bocage.mapping.account import read_report
 from bocage.mapping.area import check_model, map_area, plan
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.mosaic import read_probability
@@ -24,6 +25,7 @@ __all__ = [
     "map_area",
     "plan",
     "read_probability",
+    "read_report",
     "segment_raster",
     "segment_reader",
 ]
