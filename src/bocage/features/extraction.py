@@ -22,6 +22,7 @@ from bocage.features.profiles import Profile, profile_of
 from bocage.files import digest_file, digest_json, whole_file, write_json
 from bocage.grid import Grid, Window
 from bocage.mapping import read_probability
+from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
 from bocage.project import Project
@@ -132,11 +133,13 @@ def _inputs(project: Project, islands: list[Island], stamps: list[list[str]]) ->
 
 def tile_digest(project: Project, tile: str) -> str:
     """Return the digest of a mapped tile's pixels, as its receipt states it."""
-    path = project.map_folder / f"{tile}.json"
+    storage, name = project.map_storage, receipt_name(tile)
     try:
-        return str(json.loads(path.read_bytes())["assets"]["data"]["bocage:sha256"])
+        return str(json.loads(storage.read(name))["assets"]["data"]["bocage:sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ProjectError(f"{path} is not the receipt of a mapped tile", "remove it and run: bocage map") from error
+        raise ProjectError(
+            f"{storage.root}/{name} is not the receipt of a mapped tile", "remove it and run: bocage map"
+        ) from error
 
 
 def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:

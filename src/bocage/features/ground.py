@@ -17,6 +17,7 @@ from bocage.features.masks import crop_mask, forest_mask
 from bocage.features.profiles import Profile
 from bocage.features.woody import cell_probability, woody_state
 from bocage.grid import Grid, Tile, Tiling, Window
+from bocage.mapping.receipt import receipt_name
 from bocage.project import Project
 from bocage.reference.layer import Layer, open_layer
 from bocage.reference.paths import layers_of_kind
@@ -69,16 +70,14 @@ def mapped_tiles(project: Project) -> list[Tile]:
     ProjectError
         If nothing is mapped yet.
     """
-    done = [
-        path
-        for path in sorted(project.map_folder.glob("*.tif"))
-        if not path.name.startswith(".") and path.with_suffix(".json").is_file()
-    ]
+    stored = project.map_storage.list()
+    names = [name.removesuffix(".tif") for name in stored if name.endswith(".tif")]
+    done = [name for name in names if receipt_name(name) in stored]
     if not done:
         raise ProjectError(
-            f"{project.map_folder} holds no probability mosaic", f"run: bocage map --project {project.folder}"
+            f"{project.map_storage.root} holds no probability mosaic", f"run: bocage map --project {project.folder}"
         )
-    return [project.tiling.tile(path.stem) for path in done]
+    return [project.tiling.tile(name) for name in done]
 
 
 def cell_grid(project: Project, resolution: float) -> Grid:

@@ -15,7 +15,7 @@ from bocage.errors import GridError
 from bocage.grid import Bounds
 from bocage.mapping import read_report
 from bocage.project import Project
-from bocage.report.album import Picture, coarse_mosaic, map_tiles
+from bocage.report.album import Picture, coarse_mosaic
 from bocage.report.colours import FAINT, INK, PAPER, VERMILION
 from bocage.report.pictures import png, probability_colours
 
@@ -93,7 +93,7 @@ def read_evenness(project: Project) -> Evenness | None:
 def picture_evenness(project: Project) -> Picture | None:
     """Draw the tiles over the mosaic, those that stand out framed and numbered as the table lists them."""
     evenness = read_evenness(project)
-    found = None if evenness is None else coarse_mosaic(map_tiles(project))
+    found = None if evenness is None else coarse_mosaic(project)
     if evenness is None or found is None:
         return None
     worst: dict[str, float] = {}

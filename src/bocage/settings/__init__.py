@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
 from bocage.settings.machine import MachineSettings as MachineSettings
+from bocage.settings.place import MapFolder
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -310,7 +311,11 @@ class PretrainingSettings(Section):
 
 
 class MappingSettings(Section):
-    """How the probability mosaic is made.
+    """How the probability mosaic is made, and where it lies.
+
+    ``model`` is a training run, or the path or ``s3://`` URL of a model package. ``folder`` is where the tiles and
+    their receipts are written and read: a folder of its own, or ``s3://bucket/prefix``, which is reached by the
+    ``AWS_*`` variables of the environment.
 
     A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
     one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
@@ -318,6 +323,7 @@ class MappingSettings(Section):
     """
 
     model: str = "slf"
+    folder: MapFolder = "map"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
     batch_size: Count = 4
