@@ -30,10 +30,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import psutil
+from faulty_store import faulty_store
 from small_projects import SmallProject, workers_of, write_scenes
 from stand_in import stand_in_for_the_network
-
-from faulty_store import faulty_store
 
 SHARE = 0.3  # of the kills that hit the command itself
 OUTAGE = 6.0  # seconds in which the store answers nothing but errors

@@ -10,8 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.context import ContextSettings as ContextSettings
 from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.place import MapFolder
+from bocage.settings.products import ProductsSettings as ProductsSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -344,18 +346,10 @@ class MappingSettings(Section):
 class FeaturesSettings(Section):
     """From probability to features."""
 
-    profile: Literal["2015", "2018", "2021"] = "2021"
+    profile: Literal["2015", "2018", "2021", "2024"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
-
-
-class ProductsSettings(Section):
-    """Names of the delivered layers."""
-
-    reference_year: int = 2021
-    version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
-    revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
-    date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
+    context: ContextSettings = ContextSettings()
 
 
 class AccuracySettings(Section):
