@@ -1,6 +1,7 @@
 """The page tells whether the map is the same everywhere, in the words of the run's own report."""
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_what_stands_out_is_listed_drawn_and_counted(project: Project) -> None:
     assert evenness is not None
     assert [(row.sensors, row.pixels) for row in evenness.sensors] == [("all pairs", 10_000), ("PHR and SPOT", 10_000)]
     assert evenness.sensors[0].difference == pytest.approx(0.01)
-    assert evenness.observations == (("1 scene", pytest.approx(1 / 3)), ("2 scenes", pytest.approx(2 / 3)))
+    assert dict(evenness.observations) == pytest.approx({"1 scene": 1 / 3, "2 scenes": 2 / 3}, abs=1e-5)
     picture = picture_evenness(project)
     assert picture is not None
     assert "1 stand out" in picture.alt
@@ -69,6 +70,23 @@ def test_a_project_without_the_report_has_a_page(project: Project) -> None:
     assert read_evenness(project) is None
     assert picture_evenness(project) is None
     assert "Is the map the same everywhere?" in write_report(project).outputs[0].read_text(encoding="utf-8")
+
+
+def test_a_scene_takes_one_line_however_many_tiles_it_spoils(project: Project) -> None:
+    write(project, holes=True)
+    report = json.loads(project.homogeneity_file.read_text(encoding="utf-8"))
+    spoilt = [
+        {"tile": f"E{number}N1", "kind": "scene", "severity": 0.5, "reason": "it differs", "scene": "s"}
+        for number in range(3)
+    ]
+    write_json(project.homogeneity_file, {**report, "flagged": [*spoilt, *report["flagged"]]})
+    evenness = read_evenness(project)
+    assert evenness is not None
+    assert evenness.standing_out == 4
+    assert [(each["tile"], each["reason"]) for each in evenness.findings[:1]] == [
+        ("E0N1", "it differs (and in 2 more tiles)")
+    ]
+    assert len(evenness.findings) == 2
 
 
 def test_frames_are_where_the_tiles_are() -> None:
