@@ -56,7 +56,7 @@ def test_the_map_is_that_of_a_folder_and_is_continued(
     assert len(plan(remote).jobs) == 4
     assert remote.map_storage.list() == {}, "a plan wrote something"
     outcome = map_area(remote)
-    assert (outcome.outputs, outcome.buckets) == ((), (f"{object_store.url}/europe/map",))
+    assert (outcome.outputs, outcome.buckets) == ((remote.homogeneity_file,), (f"{object_store.url}/europe/map",))
     assert tiles(remote.map_storage) == tiles(local.map_storage)
     window = Window(COLUMN - 5, ROW - 5, 330, 320)
     for own, other in zip(read_probability(remote, window), read_probability(local, window), strict=True):
@@ -165,5 +165,5 @@ def test_a_map_in_another_folder(local: Project) -> None:
     (local.folder / "bocage.toml").write_text(SETTINGS + 'folder = "maps/2021"\n', encoding="utf-8")
     other = Project.open(local.folder)
     outcome = map_area(other)
-    assert outcome.outputs == (local.folder / "maps" / "2021",)
+    assert outcome.outputs == (local.folder / "maps" / "2021", other.homogeneity_file)
     assert tiles(other.map_storage) == tiles(local.map_storage)

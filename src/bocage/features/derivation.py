@@ -18,9 +18,9 @@ from bocage.features.measuring import measure
 from bocage.features.patches import Layer, Surroundings
 from bocage.features.profiles import Profile, profile_of
 from bocage.features.sums import ONE, Sums
-from bocage.features.vectors import located
 from bocage.features.types import COLUMNS as TYPE_COLUMNS
 from bocage.features.types import type_columns
+from bocage.features.vectors import located
 from bocage.features.widths import widths_of
 from bocage.grid import Window
 

@@ -157,9 +157,7 @@ def check_mosaic(project: Project, tiles: list[Tile]) -> None:
         )
 
 
-def _inputs(
-    project: Project, islands: list[Island], grid: Grid, mapped: list[Tile], stamps: list[list[str]]
-) -> str:
+def _inputs(project: Project, islands: list[Island], grid: Grid, mapped: list[Tile], stamps: list[list[str]]) -> str:
     """Return the digest of everything that the features of a production cell depend on."""
     names = {tile.id for tile in mapped}
     seen = (tile for island in islands for tile in (*island.tiles, *neighbours(project, island, grid)) if tile in names)

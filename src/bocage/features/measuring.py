@@ -100,9 +100,7 @@ def measure(
                 shape = shape + outline_sums(seen == value, labels, inner, resolution, REACH)
         types = Sums(0)
         if labels.count:
-            types = type_sums(
-                classes, frame, core, labels, resolution, cover=cover, height=height, context=context
-            )
+            types = type_sums(classes, frame, core, labels, resolution, cover=cover, height=height, context=context)
         merged = Sums.merged([shape, sums])
         return _Tile(labels.forgotten(), merged, types, smoothed(whole, smooth=smooth), pieces)
 

@@ -50,7 +50,7 @@ def _rules(file: rasterio.DatasetReader, name: ProductName) -> Iterator[tuple[st
         tiled = file.profile.get("tiled", False) and max(block) <= LARGEST_BLOCK
         yield "tiling", tiled, f"blocks of {block[1]} x {block[0]}"
     yield "nodata", file.nodata == OUTSIDE, f"declared {file.nodata}, expected {OUTSIDE}"
-    foreign = sorted(_values(file) - codes_of(name.form, name.year))
+    foreign = sorted(_values(file) - codes_of(name.form, name.year, name.variable))
     yield "codes", not foreign, f"values outside the table: {foreign[:10]}" if foreign else "all in the table"
     yield _colour_rule(file, name)
 

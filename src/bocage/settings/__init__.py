@@ -13,6 +13,7 @@ from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
 from bocage.settings.context import ContextSettings as ContextSettings
 from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.place import MapFolder
+from bocage.settings.products import ProductsSettings as ProductsSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -349,15 +350,6 @@ class FeaturesSettings(Section):
     threshold: Share = 0.5
     resolution: Positive = 5.0
     context: ContextSettings = ContextSettings()
-
-
-class ProductsSettings(Section):
-    """Names of the delivered layers."""
-
-    reference_year: int = 2021
-    version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
-    revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
-    date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
 
 
 class AccuracySettings(Section):
