@@ -16,7 +16,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-from tests.faulty_store import FaultyStore
+from tests.failing_store import FaultyStore
 
 ROOT = Path(__file__).resolve().parents[1]
 _NUMBERS = itertools.count()
@@ -93,7 +93,7 @@ def store_endpoint() -> Iterator[str]:
 @pytest.fixture
 def faulty_store(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyStore]:
     """A way to the bucket of ``object_store`` that fails when it is told to; the environment leads through it."""
-    command = [sys.executable, "-m", "tests.faulty_store", object_store.endpoint]
+    command = [sys.executable, "-m", "tests.failing_store", object_store.endpoint]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     proxy = FaultyStore(f"http://127.0.0.1:{int(server.stdout.readline())}")

@@ -17,7 +17,7 @@ from bocage.project import Project
 from bocage.scenes import catalogue_scenes
 from bocage.stages import stage_named
 from bocage.storage import Storage, open_storage
-from tests.faulty_store import Fault, FaultyStore
+from tests.failing_store import Fault, FaultyStore
 from tests.mapping.fakes import FakeSegmenter, fake_work
 from tests.mapping.run_slowly import plan_of, run
 from tests.mapping.test_area import COLUMN, LEFT, ROW, SETTINGS, TOP, write_scene

@@ -8,7 +8,7 @@ import pytest
 from bocage.errors import ModelError, StorageError
 from bocage.models import load_model
 from bocage.models.remote import fetch_package
-from tests.faulty_store import Fault, FaultyStore
+from tests.failing_store import Fault, FaultyStore
 from tests.models.test_package import package
 from tests.object_store import ObjectStore
 

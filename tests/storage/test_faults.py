@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.faulty_store import Fault, FaultyStore
+from tests.failing_store import Fault, FaultyStore
 from tests.object_store import ObjectStore
 
 from bocage.errors import StorageError

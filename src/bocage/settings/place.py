@@ -7,7 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_TAKEN = ("scenes", "labels", "chips", "models", "backbones", "benchmark", "features", "products", "accuracy", "report")
+_TAKEN = (
+    "scenes", "labels", "chips", "models", "backbones", "benchmark", "homogeneity", "features", "products", "accuracy",
+    "report",
+)  # fmt: skip
 
 
 def _of_its_own(folder: str) -> str:

@@ -1,6 +1,6 @@
 """A store that fails on demand: a proxy before the true one, in a process of its own, which counts what is asked of it.
 
-``python -m tests.faulty_store UPSTREAM`` prints its port and ends with its standard input.
+``python -m tests.failing_store UPSTREAM`` prints its port and ends with its standard input.
 """
 
 from __future__ import annotations
