@@ -80,13 +80,16 @@ def map_area(
     if todo.jobs:
         settings = project.settings.mapping
         runner = make_engine(engine or settings.engine, settings.workers if workers is None else workers)
-        _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
+        _log.info(
+            "mapping %d of %d tiles with %s by %s",
+            *(len(todo.jobs), len(todo.tiles), work.recipe.model, segmenter.runtime),
+        )
         mapped.extend(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs)))
     summaries = [*mapped, *_summaries(project.map_folder, todo)]
     refused = _refusals(mapped)
     _require_valid(todo, summaries, refused)
     models = _models(project.map_folder)
-    figures = _figures(todo, mapped, summaries, time.perf_counter() - started)
+    figures = _figures(todo, mapped, summaries, time.perf_counter() - started) | {"runtime": segmenter.runtime}
     return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused)
 
 
@@ -178,11 +181,12 @@ def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
     settings = project.settings.mapping
     name = model or settings.model
     folder = _model_folder(project, name)
-    segmenter = load_model(folder)
+    load = partial(load_model, folder, runtime=settings.runtime, precision=settings.precision, edge=settings.chip)
+    segmenter = load()
     check_model(segmenter, name, project.grid.resolution, project.settings.scenes)
     lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
     recipe = Recipe(project.grid, lattice, folder.name, segmenter.digest)
-    return segmenter, Work(recipe, project.map_folder, settings.batch_size, partial(load_model, folder), open_scene)
+    return segmenter, Work(recipe, project.map_folder, settings.batch_size, load, open_scene)
 
 
 def _model_folder(project: Project, name: str) -> Path:

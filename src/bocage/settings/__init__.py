@@ -309,12 +309,19 @@ class PretrainingSettings(Section):
 
 
 class MappingSettings(Section):
-    """How the probability mosaic is made."""
+    """How the probability mosaic is made.
+
+    ``runtime`` is what does the model's arithmetic. "auto" is torch where there is a GPU, else OpenVINO where it is
+    installed (``pip install "bocage[openvino]"``) and takes the network, else torch. ``precision`` "bf16" is up to
+    twice as fast where the machine has it, and gives another map (decision 21).
+    """
 
     model: str = "slf"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
     batch_size: Count = 4
+    runtime: Literal["auto", "torch", "openvino"] = "auto"
+    precision: Literal["32", "bf16"] = "32"
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
 
