@@ -40,8 +40,9 @@ from bocage.settings import RunSettings
 from bocage.simulation import simulate
 from bocage.training import pretrain, train_models
 from bocage.training.chips import ChipStore, survey
+from bocage.training.consistency import summary
 from bocage.training.evaluation import evaluate, total
-from bocage.training.homogeneity import measure_homogeneity, summary
+from bocage.training.homogeneity import measure_homogeneity
 from bocage.training.scores import Agreement
 
 FAMILIES = ("PHR", "SPOT", "WV2", "GEOSAT2")

@@ -24,10 +24,10 @@ import numpy as np  # noqa: E402 - the number of threads is read when numpy and 
 import rasterio  # noqa: E402
 
 from bocage.grid import Bounds, Grid, Tiling, Window  # noqa: E402
-from bocage.mapping.area import bare_rate  # noqa: E402
 from bocage.mapping.chips import batches, read_strips  # noqa: E402
 from bocage.mapping.lattice import Lattice  # noqa: E402
 from bocage.mapping.planning import make_plan  # noqa: E402
+from bocage.mapping.rates import bare_rate  # noqa: E402
 from bocage.mapping.receipt import Recipe, receipt_path  # noqa: E402
 from bocage.mapping.worker import Work, Worker  # noqa: E402
 from bocage.models import TorchSegmenter, build_network  # noqa: E402

@@ -11,7 +11,7 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -80,6 +80,8 @@ def _state_of(project: Project, stage: Stage, look: _Look) -> StageState:
     if receipt.status == "failed":
         return StageState(stage, "failed", receipt.reason, receipt)
     reason = _why_stale(project, stage, receipt, look)
+    if not reason and receipt.left:
+        reason = f"{_first(receipt.left)} failed and will be tried again"
     return StageState(stage, "stale" if reason else "done", reason, receipt)
 
 
@@ -93,13 +95,15 @@ def _why_stale(project: Project, stage: Stage, receipt: Receipt, look: _Look) ->
     if receipt.seen != behind.digest:
         if not behind.changed:
             return "the files of a layer were others when it ran"
-        more = f" and {len(behind.changed) - 1} more" if len(behind.changed) > 1 else ""
-        return f"{behind.changed[0]}{more}, behind a layer, is missing or changed"
+        return f"{_first(behind.changed)}, behind a layer, is missing or changed"
     gone = [name for name, size in receipt.outputs.items() if _size(project.folder / name) != size]
     if gone:
-        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
-        return f"{gone[0]}{more} is missing or changed"
+        return f"{_first(gone)} is missing or changed"
     return ""
+
+
+def _first(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,7 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
         peak_memory_mb=peak_memory_mb(),
         figures=outcome.figures,
         refused=outcome.refused,
+        left=outcome.left,
         outputs=sizes(outcome.outputs, project.folder),
     )
     receipt.write(project.receipts_folder)

@@ -35,8 +35,12 @@ class Outcome:
         JSON-like figures of the run: counts, areas, metrics.
     refused
         What was left out. A stage that refused something still wrote the rest.
+    left
+        Names of what failed for reasons that may not hold the next time (a worker died): the stage is not up to date
+        while there are any, although nothing that it reads has changed.
     """
 
     outputs: tuple[Path, ...]
     figures: dict[str, Any] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    left: tuple[str, ...] = ()

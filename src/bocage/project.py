@@ -132,6 +132,11 @@ class Project:
         return self.folder / "map"
 
     @property
+    def homogeneity_file(self) -> Path:
+        """What the last mapping run says of the evenness of the mosaic, and of its own plan."""
+        return self.folder / "homogeneity" / "homogeneity.json"
+
+    @property
     def features_folder(self) -> Path:
         """Features per production cell, GeoParquet."""
         return self.folder / "features"

@@ -42,6 +42,8 @@ class Receipt:
         Largest resident memory of the process up to the end of the stage, in MiB.
     reason
         Why the stage failed, if it did.
+    left
+        What the next run tries again although nothing has changed that the stage reads.
     """
 
     stage: str
@@ -57,6 +59,7 @@ class Receipt:
     reason: str = ""
     made: str = ""
     seen: str = ""
+    left: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write the receipt into the folder of receipts."""
@@ -77,7 +80,8 @@ class Receipt:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             receipt = cls(**content)
-            return replace(receipt, refused=tuple(Refusal(**refusal) for refusal in content["refused"]))
+            refused = tuple(Refusal(**refusal) for refusal in content["refused"])
+            return replace(receipt, refused=refused, left=tuple(receipt.left))
         except (ValueError, TypeError, KeyError) as error:
             raise StorageError(f"{path} is not a receipt: {error}", "remove it; the stage will run again") from error
 

@@ -182,7 +182,14 @@ STAGES: tuple[Stage, ...] = (
         entry="bocage.mapping:map_area",
         sections=(*_PLACE, "mapping"),
         after=("scenes", "train"),
-        indifferent=("mapping.engine", "mapping.workers", "mapping.batch_size"),
+        indifferent=(
+            "mapping.engine",
+            "mapping.workers",
+            "mapping.batch_size",
+            "mapping.tries",
+            "mapping.hang_minutes",
+            "mapping.machines",
+        ),
     ),
     Stage(
         "features",

@@ -30,7 +30,10 @@ def run(folder: Path, workers: int = 1, *, slow: bool = False, engine: str = "lo
     """Map what the plan of ``AREA`` still asks for."""
     work = fake_work(folder, slow=slow)
     todo = plan_of(folder)
-    return list(make_engine(engine, workers).run(todo.jobs, work, work.load())) if todo.jobs else []
+    results = list(make_engine(engine, workers).run(todo.jobs, work, work.load())) if todo.jobs else []
+    summaries = [result for result in results if isinstance(result, TileSummary)]
+    assert len(summaries) == len(results), "a tile was quarantined"
+    return summaries
 
 
 if __name__ == "__main__":

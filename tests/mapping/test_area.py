@@ -9,12 +9,19 @@ from affine import Affine
 from numpy.typing import NDArray
 
 import bocage.models
+from bocage.chain import run_stage, state_of
 from bocage.errors import MappingError, ModelError, ProjectError
 from bocage.files import digest_file
 from bocage.grid import Bounds, Window
 from bocage.mapping import map_area, plan, read_probability
+from bocage.mapping.engines import Engine
+from bocage.mapping.local import LocalEngine
+from bocage.mapping.planning import TileJob
+from bocage.mapping.receipt import TileSummary
+from bocage.mapping.worker import Worker
 from bocage.project import Project
 from bocage.scenes import catalogue_scenes
+from bocage.stages import stage_named
 from tests.mapping.fakes import FakeSegmenter
 
 SETTINGS = """
@@ -77,7 +84,12 @@ def tiles(project: Project) -> dict[str, str]:
 def test_area_is_mapped_once_and_reads_back(project: Project) -> None:
     before = plan(project)
     assert (len(before.jobs), len(before.done), len(before.scenes)) == (4, 0, 2)
-    assert before.bytes == sum(path.stat().st_size for path in (project.folder / "scenes").glob("*.tif"))
+    sizes = sum(path.stat().st_size for path in (project.folder / "scenes").glob("*.tif"))
+    # Chips reach beyond their tile, so both tiles beside a border read them.
+    assert sizes < before.bytes < 4 * sizes
+    assert before.as_dict()["bytes_of_scenes"] == sizes
+    assert before.rates is not None
+    assert before.rates.source.startswith("the bare model")
     hours = before.hours()
     assert hours is not None
     assert hours > 0
@@ -85,7 +97,7 @@ def test_area_is_mapped_once_and_reads_back(project: Project) -> None:
 
     outcome = map_area(project)
     assert outcome.refused == ()
-    assert outcome.outputs == (project.map_folder,)
+    assert outcome.outputs == (project.map_folder, project.homogeneity_file)
     assert outcome.figures["tiles_mapped"] == 4
     assert outcome.figures["chips"] <= before.chips
 
@@ -102,7 +114,9 @@ def test_area_is_mapped_once_and_reads_back(project: Project) -> None:
 
     again = map_area(project)
     assert (again.figures["tiles_mapped"], again.figures["tiles_in_place"]) == (0, 4)
-    assert plan(project).rate is not None
+    after = plan(project).rates
+    assert after is not None
+    assert after.source == "the receipts of 4 tiles in place"
 
 
 def test_mosaic_of_other_tiles_is_the_same_within_one_step(project: Project, tmp_path: Path) -> None:
@@ -231,3 +245,55 @@ def test_batch_size_and_workers_do_not_make_tiles_stale(project: Project, tmp_pa
     settings = SETTINGS + 'batch_size = 3\nworkers = 2\nengine = "ray"\n'
     (tmp_path / "bocage.toml").write_text(settings, encoding="utf-8")
     assert plan(Project.open(tmp_path)).jobs == ()
+
+
+def test_tile_that_fails_again_and_again_is_quarantined_in_every_place(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS + "tries = 2\n"
+    (project.folder / "bocage.toml").write_text(settings, encoding="utf-8")
+    project = Project.open(project.folder)
+    tried: list[str] = []
+    whole = Worker.run
+
+    def fail(self: Worker, job: TileJob) -> TileSummary:
+        tried.append(job.tile.id)
+        if job.tile.id == bad:
+            raise RuntimeError("a library gave up")
+        return whole(self, job)
+
+    bad = plan(project).jobs[2].tile.id
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "run", fail)
+        receipt = run_stage(project, "map")
+    (refusal,) = receipt.refused
+    assert refusal.subject == bad
+    assert "quarantined after 2 tries: its worker failed: RuntimeError: a library gave up" in refusal.reason
+    assert receipt.figures["tiles_quarantined"] == [bad]
+    assert (receipt.figures["tiles_mapped"], len(tiles(project)), tried.count(bad)) == (3, 3, 2)
+    state = state_of(project, stage_named("map"))
+    assert (state.state, state.reason) == ("stale", f"{bad} failed and will be tried again")
+
+    again = run_stage(project, "map")
+    assert again.refused == ()
+    assert (again.figures["tiles_mapped"], again.figures["tiles_quarantined"]) == (1, [])
+    assert state_of(project, stage_named("map")).state == "done"
+
+
+def test_run_after_one_that_died_maps_in_a_process_of_its_own(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def make(name: str, workers: int, *, tries: int, limit: float | None, isolated: bool | None) -> Engine:
+        asked.append((name, workers, tries, limit, isolated))
+        return LocalEngine(isolated=False)
+
+    monkeypatch.setattr("bocage.mapping.area.make_engine", make)
+    project.receipts_folder.mkdir(exist_ok=True)
+    mark = project.receipts_folder / "map.underway"
+    mark.touch()
+    map_area(project, bbox=(LEFT + 10, TOP - 20, LEFT + 20, TOP - 10))
+    assert not mark.exists()
+    map_area(project)
+    assert asked == [("local", 0, 3, None, True), ("local", 0, 3, None, None)]

@@ -71,6 +71,31 @@ def test_killed_and_resumed_run_leaves_the_same_bytes(tmp_path: Path, workers: i
     assert not [pid for pid in survivors if psutil.pid_exists(pid)], "a worker outlived its killed parent"
 
 
+def test_kills_of_workers_and_of_the_command_leave_the_same_bytes(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    run(whole)
+    process = start(killed, 2)
+    for victim in ("worker", "command", "worker"):
+        wait_for_start(killed, process, {path.name for path in killed.iterdir()})
+        if victim == "worker":
+            workers = workers_of(process)
+            assert workers, "the run had ended before its worker could be killed"
+            workers[-1].kill()
+        else:
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+            process = start(killed, 2)
+    assert process.wait() == 0
+    assert digests(killed) == digests(whole)
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if any("spawn_main" in part for part in child.cmdline())]
+
+
 def test_finished_run_maps_nothing_again(tmp_path: Path) -> None:
     assert len(run(tmp_path)) == 4
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bocage.errors import ModelError
+from bocage.errors import MappingError, ModelError
 from bocage.files import digest_file
 from bocage.grid import Tile, Window
 from bocage.mapping import chips, worker
@@ -170,22 +170,43 @@ def test_an_error_is_that_of_its_own_tile(tmp_path: Path, monkeypatch: pytest.Mo
             raise OSError(28, "No space left on device")
         write_cog(path, *arguments, **options)  # type: ignore[arg-type]
 
-    class Fails(FakeSegmenter):
-        """Fails on the third chip, which is that of the third or fourth tile: the first two begin at once."""
+    class Poisoned(FakeSegmenter):
+        """Fails on the chip of the third tile."""
 
         def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
             result = super().predict(images, valid)
-            return np.full_like(result, np.nan) if self.chips == 3 else result
+            return np.full_like(result, np.nan) if images.tobytes() in poison else result
 
+    class Keeps(FakeSegmenter):
+        def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+            poison.add(images.tobytes())
+            return super().predict(images, valid)
+
+    poison: set[bytes] = set()
+    jobs = jobs_of([Window(20 + 48 * (number == 2), 70, 10, 10) for number in range(4)], [AREA])
+    Worker(fake_work(tmp_path), Keeps()).run(jobs[2])
+    assert len(poison) == 1
+    for path in tmp_path.iterdir():
+        path.unlink()
     monkeypatch.setattr(worker, "write_cog", full)
-    jobs = jobs_of([Window(20, 70, 10, 10)] * 4, [AREA])
-    one = Worker(fake_work(tmp_path), Fails())
+    one = Worker(fake_work(tmp_path), Poisoned())
     futures = [one.begin(job) for job in jobs]
     wait(futures)
-    kinds = [type(future.exception()) for future in futures]
-    assert kinds[0] is OSError
-    assert kinds[1] is type(None)
-    assert kinds[2:].count(ModelError) == 1
-    kept = {f"tile{number}" for number, kind in enumerate(kinds) if kind is type(None)}
+    assert [type(future.exception()) for future in futures] == [OSError, type(None), ModelError, type(None)]
+    kept = {"tile1", "tile3"}
     assert {path.stem for path in tmp_path.iterdir()} == kept
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.{end}" for name in kept for end in ("tif", "json")}
+
+
+def test_tiles_that_are_given_up_end_soon_and_leave_nothing(tmp_path: Path) -> None:
+    model = Watched()
+    one = Worker(fake_work(tmp_path), model)
+    futures = [one.begin(job) for job in jobs_of([AREA] * 4, [AREA])]
+    assert model.called.wait(PATIENCE)
+    one.close()
+    assert futures[2].cancelled()
+    assert futures[3].cancelled()
+    with pytest.raises(MappingError, match="given up half way"):
+        futures[1].result()
+    assert model.chips < 8
+    assert not list(tmp_path.iterdir())

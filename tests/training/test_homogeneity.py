@@ -12,7 +12,8 @@ from shapely.geometry import box
 
 from bocage.errors import SceneError
 from bocage.scenes import Catalogue, catalogue_scenes
-from bocage.training.homogeneity import Homogeneity, measure_homogeneity, overlapping_pairs, summary
+from bocage.training.consistency import Homogeneity, summary
+from bocage.training.homogeneity import measure_homogeneity, overlapping_pairs
 from tests.training.landscapes import EAST, EDGE, NORTH, build, write_scene
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -13,6 +13,7 @@ from bocage.cli import accuracy, benchmark, labels, mapping, models, products, s
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
 from bocage.progress import console
 from bocage.project import Project, create_project
+from bocage.receipts import Receipt
 from bocage.stages import STAGES
 
 app = typer.Typer(
@@ -82,7 +83,7 @@ def status_(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
             "state": entry.state,
             "seconds": None if entry.receipt is None else round(entry.receipt.seconds, 1),
             "refused": 0 if entry.receipt is None else len(entry.receipt.refused),
-            "reason": entry.reason.replace("\n", " "),
+            "reason": (entry.reason or _worst(entry.receipt)).replace("\n", " "),
         }
         for entry in states
     ]
@@ -90,6 +91,11 @@ def status_(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
         answer({"stages": rows}, as_json=True)
     else:
         answer_table(("stage", "state", "seconds", "refused", "reason"), [tuple(row.values()) for row in rows])
+
+
+def _worst(receipt: Receipt | None) -> str:
+    """Return which tile of the map stands out most, in words; empty where none does."""
+    return "" if receipt is None else str(receipt.figures.get("worst_tile", ""))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 from bocage.chain import run_stage
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, finish
 from bocage.project import Project
+from bocage.settings import MachineSettings
 
 
 def map_(
@@ -19,16 +20,44 @@ def map_(
         tuple[float, float, float, float] | None, typer.Option(help="Left bottom right top, in the units of the grid.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 chooses by the machine.")] = None,
+    machine: Annotated[
+        list[str] | None,
+        typer.Option(help="With --plan: NAME=COUNT, so many of a machine of the settings; repeat for several."),
+    ] = None,
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Map the probability of woody vegetation, tile by tile."""
     opened = Project.open(project)
     if plan:
+        chosen = _chosen(opened, machine)
         from bocage.mapping import plan as plan_map
+        from bocage.mapping.account import forecast
 
-        chosen = workers or opened.settings.mapping.workers or 1
-        answer(plan_map(opened, model=model, bbox=bbox).as_dict(chosen), as_json=as_json)
+        found = plan_map(opened, model=model, bbox=bbox)
+        answer(forecast(opened, found, chosen, workers=workers, engine=engine), as_json=as_json)
         return
+    if machine:
+        raise typer.BadParameter("it changes a plan, not a run; give --plan, too", param_hint="--machine")
     receipt = run_stage(opened, "map", model=model, bbox=bbox, engine=engine, workers=workers)
     finish([receipt], as_json=as_json)
+
+
+def _chosen(project: Project, given: list[str] | None) -> list[MachineSettings]:
+    """Return the machines to plan for: all of the settings, or those that were asked for, as many as asked for."""
+    known = {machine.name: machine for machine in project.settings.mapping.machines}
+    if not given:
+        return list(known.values())
+    chosen = []
+    for text in given:
+        name, sign, number = text.rpartition("=")
+        if not sign or not number.isdecimal() or int(number) < 1:
+            raise typer.BadParameter(f"{text!r} is not NAME=COUNT, such as gpu=8", param_hint="--machine")
+        if name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise typer.BadParameter(
+                f"{name!r} is no machine of the settings, which are: {names}; add a [[mapping.machines]]",
+                param_hint="--machine",
+            )
+        chosen.append(known[name].model_copy(update={"count": int(number)}))
+    return chosen

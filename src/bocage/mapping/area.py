@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.files import remove_leftovers
 from bocage.grid import Bounds
-from bocage.mapping.engines import make_engine
+from bocage.mapping.account import settle, with_rates, workers_before
+from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.lattice import Lattice
-from bocage.mapping.planning import Plan, make_plan
+from bocage.mapping.planning import Plan, TileJob, make_plan
 from bocage.mapping.receipt import (
     Recipe,
     TileSummary,
@@ -27,6 +25,8 @@ from bocage.mapping.receipt import (
     receipt_path,
     tiles_by_model,
 )
+from bocage.mapping.refusals import refused_scenes, refused_tiles, without_store
+from bocage.mapping.underway import underway
 from bocage.mapping.worker import Work
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
@@ -67,30 +67,73 @@ def map_area(
     ModelError
         If the model was trained for other bands, another resolution or another stretch.
     MappingError
-        If no scene covers the area, if no pixel of it is valid, or if a worker dies.
+        If no scene covers the area, if no pixel of it is valid, or if no worker stays alive.
     StorageError
         If the disk is full. Tiles written before stay, and the next run continues after them.
+
+    A tile that fails or kills its worker again and again, and a scene that cannot be read, raise nothing: the rest is
+    mapped, and the outcome refuses them with their reasons.
     """
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
-    todo = _plan(project, work.recipe, bbox)
+    todo = with_rates(_plan(project, work.recipe, bbox), segmenter, work)
     remove_leftovers(project.map_folder)
     _remove_strays(project, todo, bbox)
-    mapped: list[TileSummary] = []
+    results: list[TileSummary | Refusal] = []
+    prepared, at_once = time.perf_counter(), 0
     if todo.jobs:
-        settings = project.settings.mapping
-        runner = make_engine(engine or settings.engine, settings.workers if workers is None else workers)
         _log.info(
             "mapping %d of %d tiles with %s by %s",
             *(len(todo.jobs), len(todo.tiles), work.recipe.model, segmenter.runtime),
         )
-        mapped.extend(track(runner.run(todo.jobs, work, segmenter), "map tiles", len(todo.jobs)))
+        with underway(project.receipts_folder) as died:
+            settings = project.settings.mapping
+            engines = partial(
+                make_engine,
+                engine or settings.engine,
+                settings.workers if workers is None else workers,
+                tries=settings.tries,
+                limit=settings.hang_minutes * 60 or None,
+                isolated=died or None,  # so that a tile which takes its process along does so to a worker
+            )
+            results, at_once = _run(engines, todo.jobs, work, segmenter)
+    spent = time.perf_counter() - prepared
+    mapped = [result for result in results if isinstance(result, TileSummary)]
+    given_up = [result for result in results if isinstance(result, Refusal)]
     summaries = [*mapped, *_summaries(project.map_folder, todo)]
-    refused = _refusals(mapped)
+    standing = {each.subject for each in given_up if read_summary(project.map_folder, each.subject) is not None}
+    refused = (*refused_tiles(given_up, standing), *refused_scenes(mapped))
     _require_valid(todo, summaries, refused)
     models = _models(project.map_folder)
-    figures = _figures(todo, mapped, summaries, time.perf_counter() - started) | {"runtime": segmenter.runtime}
-    return Outcome((project.map_folder,), {**figures, "models_in_mosaic": models}, refused)
+    account = settle(project, todo, mapped, summaries, seconds=spent, workers=at_once)
+    figures = {**_figures(todo, mapped, summaries, time.perf_counter() - started), **account}
+    figures["runtime"] = segmenter.runtime
+    figures["tiles_quarantined"] = sorted(each.subject for each in given_up)
+    left = tuple(figures["tiles_quarantined"])
+    outputs = (project.map_folder, project.homogeneity_file)
+    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused, left)
+
+
+def _run(
+    engines: Callable[[], Engine], jobs: Sequence[TileJob], work: Work, segmenter: Segmenter
+) -> tuple[list[TileSummary | Refusal], int]:
+    """Map the tiles, and once more those that lack a scene because its store did not answer at that time.
+
+    Returns
+    -------
+    results, workers
+        One result per tile, and how many tiles were mapped at once.
+    """
+    runner = engines()
+    workers = min(runner.workers, len(jobs))
+    results = list(track(runner.run(jobs, work, segmenter), "map tiles", len(jobs)))
+    again = without_store(jobs, results)
+    if not again:
+        return results, workers
+    _log.warning("%d tiles lack a scene whose store gave errors, and are mapped once more", len(again))
+    names = {job.tile.id for job in again}
+    kept = [result for result in results if isinstance(result, Refusal) or result.id not in names]
+    return [*kept, *track(engines().run(again, work, segmenter), "map tiles again", len(again))], workers
 
 
 def plan(
@@ -101,7 +144,7 @@ def plan(
 ) -> Plan:
     """Say what :func:`map_area` would do: tiles, scenes, bytes, chips, hours. No pixel of a scene is read.
 
-    The rate is that of the tiles that are in place; where there is none, the model is timed on an empty batch.
+    The rates are those of the tiles that are in place; where there is none, the bare model is timed.
 
     Raises
     ------
@@ -109,20 +152,7 @@ def plan(
         As :func:`map_area` does before it reads a pixel.
     """
     segmenter, work = _prepare(project, model)
-    found = _plan(project, work.recipe, bbox)
-    if found.rate is not None:
-        return found
-    return replace(found, rate=bare_rate(segmenter, work.recipe.lattice.chip, work.batch_size))
-
-
-def bare_rate(segmenter: Segmenter, chip: int, batch_size: int) -> float:
-    """Return how many chips per second the model alone maps on this machine, from the second of two batches."""
-    images = np.ones((batch_size, len(segmenter.bands), chip, chip), dtype=np.uint8)
-    valid = np.ones((batch_size, chip, chip), dtype=np.bool_)
-    segmenter.predict(images, valid)
-    started = time.perf_counter()
-    segmenter.predict(images, valid)
-    return batch_size / max(time.perf_counter() - started, 1e-9)
+    return with_rates(_plan(project, work.recipe, bbox), segmenter, work)
 
 
 def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:
@@ -200,7 +230,15 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    found = make_plan(catalogue, project.tiling, recipe, project.map_folder, area=project.bounds, bbox=_bounds(bbox))
+    found = make_plan(
+        catalogue,
+        project.tiling,
+        recipe,
+        project.map_folder,
+        area=project.bounds,
+        bbox=_bounds(bbox),
+        workers=workers_before(project),
+    )
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds
         raise MappingError(
@@ -253,18 +291,6 @@ def _summaries(folder: Path, todo: Plan) -> Iterator[TileSummary]:
         summary = read_summary(folder, job.tile.id)
         if summary is not None:
             yield summary
-
-
-def _refusals(mapped: Sequence[TileSummary]) -> tuple[Refusal, ...]:
-    """Return one refusal per quarantined scene, naming the tiles that had to do without it."""
-    found: dict[str, tuple[Refusal, list[str]]] = {}
-    for summary in sorted(mapped, key=lambda each: each.id):
-        for refusal in summary.refused:
-            found.setdefault(refusal.subject, (refusal, []))[1].append(summary.id)
-    return tuple(
-        Refusal(subject, f"{refusal.reason} (mapped without it: {', '.join(tiles)})", refusal.mend)
-        for subject, (refusal, tiles) in sorted(found.items())
-    )
 
 
 def _require_valid(todo: Plan, summaries: Sequence[TileSummary], refused: Sequence[Refusal]) -> None:

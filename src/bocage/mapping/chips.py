@@ -18,7 +18,7 @@ from bocage.grid import Window
 from bocage.mapping.lattice import Lattice
 
 if TYPE_CHECKING:
-    from bocage.scenes.reader import SceneReader
+    from bocage.mapping.meter import Windowed
 
 CHANNELS = 4
 _PIECE = 1024
@@ -53,9 +53,7 @@ class Strip:
     valid: NDArray[np.bool_]
 
 
-def read_strips(
-    reader: SceneReader, window: Window, lattice: Lattice, readers: Executor | None = None
-) -> Iterator[Strip]:
+def read_strips(reader: Windowed, window: Window, lattice: Lattice, readers: Executor | None = None) -> Iterator[Strip]:
     """Yield one strip per row of chips that touches ``window``, from north to south.
 
     Each strip is wide enough for all chips of its row. Pixels of the scene are read once.
@@ -84,7 +82,7 @@ def read_strips(
         yield strip
 
 
-def _fill(strip: Strip, rows: Window, reader: SceneReader, readers: Executor | None) -> None:
+def _fill(strip: Strip, rows: Window, reader: Windowed, readers: Executor | None) -> None:
     wanted = rows.intersection(reader.window)
     if wanted is None:
         return

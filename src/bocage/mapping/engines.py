@@ -9,6 +9,7 @@ from bocage.errors import MissingExtraError, SettingsError
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.worker import Work
+from bocage.outcome import Refusal
 
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
@@ -23,8 +24,10 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many tiles are mapped at once."""
 
-    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary]:
-        """Yield the summary of each tile as it is written, in any order.
+    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:
+        """Yield the summary of each tile as it is written, and the refusal of each that is quarantined, in any order.
+
+        A tile that fails, or whose worker dies, is tried again by the rules of :mod:`bocage.mapping.supervision`.
 
         Parameters
         ----------
@@ -33,20 +36,31 @@ class Engine(Protocol):
 
         Raises
         ------
-        StorageError, ModelError
-            The first error of a worker; no further tile is started then, and tiles that are written stay.
+        StorageError
+            If a worker could not write. No further tile is started then; those under way are ended, and all that is
+            written stays.
+        ModelError
+            If a worker cannot load the model.
         MappingError
-            If a worker dies.
+            If no worker stays alive, or the cluster does not answer.
         """
 
 
-def make_engine(name: str, workers: int = 0) -> Engine:
+def make_engine(
+    name: str, workers: int = 0, *, tries: int = 3, limit: float | None = None, isolated: bool | None = None
+) -> Engine:
     """Return the engine of that name.
 
     Parameters
     ----------
     workers
         How many tiles are mapped at once; 0 leaves it to the engine: one per GPU, or one for the CPU.
+    tries
+        How many times a tile is tried before it is quarantined.
+    limit
+        Seconds after which a worker with its tile counts as hung and is replaced, or None for no limit.
+    isolated
+        Whether even a single local worker has a process of its own; by the number of tiles where None.
 
     Raises
     ------
@@ -59,7 +73,7 @@ def make_engine(name: str, workers: int = 0) -> Engine:
         case "local":
             from bocage.mapping.local import LocalEngine  # only the engine that is used is imported
 
-            return LocalEngine(workers)
+            return LocalEngine(workers, tries=tries, limit=limit, isolated=isolated)
         case "ray":
             try:
                 from bocage.mapping.ray import RayEngine  # Ray is an optional extra
@@ -68,6 +82,6 @@ def make_engine(name: str, workers: int = 0) -> Engine:
                     'the engine "ray" needs Ray, which is not installed',
                     'pip install "bocage[ray]", or use the engine "local"',
                 ) from error
-            return RayEngine(workers)
+            return RayEngine(workers, tries=tries, limit=limit)
         case _:
             raise SettingsError(f"mapping.engine {name!r} does not exist", f"choose one of {', '.join(ENGINES)}")

@@ -58,11 +58,11 @@ class Lattice:
 
     def columns(self, window: Window) -> range:
         """Return the first columns of the chips that share a column with ``window``."""
-        return self._starts(window.column, window.right)
+        return self.starts(window.column, window.right)
 
     def rows(self, window: Window) -> range:
         """Return the first rows of the chips that share a row with ``window``."""
-        return self._starts(window.row, window.bottom)
+        return self.starts(window.row, window.bottom)
 
     def chips_for(self, window: Window) -> list[Window]:
         """Return every chip that shares a pixel with ``window``, from north to south and west to east."""
@@ -74,7 +74,8 @@ class Lattice:
         """Return the number of chips that share a pixel with ``window``."""
         return len(self.rows(window)) * len(self.columns(window))
 
-    def _starts(self, first: int, stop: int) -> range:
+    def starts(self, first: int, stop: int) -> range:
+        """Return the first pixels of the chips that share a pixel with ``first`` up to ``stop`` along one axis."""
         lowest = (first - self.chip) // self.stride + 1
         highest = (stop - 1) // self.stride
         return range(lowest * self.stride, highest * self.stride + 1, self.stride)

@@ -1,83 +1,277 @@
-"""The engine of one machine: this process for one worker, a pool of processes for more."""
+"""The engine of one machine: processes that are replaced when they die, or this process where that is enough."""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import signal
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
 from typing import TYPE_CHECKING
 
-from bocage.errors import MappingError
+from bocage.errors import BocageError
+from bocage.mapping.crew import Answer, Report, attempt, describe, report, supervise
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
-from bocage.mapping.worker import Work, Worker
-from bocage.processes import end_with_parent, spread
+from bocage.mapping.supervision import Halt, Lost, Ready
+from bocage.mapping.worker import UNDER_WAY, Work, Worker
+from bocage.outcome import Refusal
+from bocage.processes import end_with_parent
 
 if TYPE_CHECKING:
-    from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
     from bocage.models.segmenter import Segmenter
 
-_here: Worker | None = None
-"""The worker of a pool process."""
+_log = logging.getLogger("bocage")
+
+_FEW = 16
+"""Tiles that one worker maps in this process. More are worth a process of their own, which is replaced when it dies."""
+_LOOK = 1.0
+"""Seconds between two looks at processes that may have died without a word: a child of theirs can hold the pipe."""
+_GRACE = 10.0
+"""Seconds that a process without a tile has for ending by itself."""
 
 
 class LocalEngine:
-    """Maps tiles on this machine: in this process for one worker, in spawned processes for more."""
+    """Maps tiles on this machine in spawned processes; a few tiles with one worker in this process.
 
-    def __init__(self, workers: int = 0) -> None:
+    Parameters
+    ----------
+    workers
+        How many tiles are mapped at once; 0 for one per GPU, or one for the CPU.
+    tries, limit
+        As :class:`bocage.mapping.supervision.Supervisor` takes them.
+    isolated
+        Whether even a single worker has a process of its own; by the number of tiles where None.
+    """
+
+    def __init__(
+        self, workers: int = 0, *, tries: int = 3, limit: float | None = None, isolated: bool | None = None
+    ) -> None:
         self._workers = workers if workers > 0 else max(_gpus(), 1)
+        self._tries = tries
+        self._limit = limit
+        self._isolated = isolated
 
     @property
     def workers(self) -> int:
         """How many tiles are mapped at once."""
         return self._workers
 
-    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary]:
-        """Yield the summary of each tile as it is written; see :class:`bocage.mapping.engines.Engine`."""
+    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:
+        """Yield each tile as it is written or given up; see :class:`bocage.mapping.engines.Engine`."""
         workers = min(self._workers, len(jobs))
-        if workers <= 1:
-            worker = Worker(work, segmenter)
-            yield from (worker.run(job) for job in jobs)
-        else:
-            yield from _run_pool(jobs, work, workers)
+        isolated = len(jobs) > _FEW if self._isolated is None else self._isolated
+        if workers > 1 or isolated:
+            processes = Processes(work, workers)
+            yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit)
+        elif jobs:
+            yield from supervise(jobs, _Here(work, segmenter), UNDER_WAY, tries=self._tries)
 
 
-def _run_pool(jobs: Sequence[TileJob], work: Work, workers: int) -> Iterator[TileSummary]:
-    started = multiprocessing.get_context("spawn").Value("i", 0)
-    try:
-        yield from spread(jobs, _run, workers, _begin, work, started, workers, _gpus())
-    except BrokenProcessPool as error:
-        raise MappingError(
-            "a worker of the mapping died, perhaps for want of memory",
-            "run the same command again with fewer workers; tiles that were finished are kept",
-        ) from error
+class _Here:
+    """A crew of one, with a slot for each tile that its worker has under way. Nobody can end it when it hangs."""
+
+    def __init__(self, work: Work, segmenter: Segmenter) -> None:
+        self._worker = Worker(work, segmenter)
+        self._started: deque[int] = deque()
+        self._under_way: dict[Future[TileSummary], int] = {}
+
+    def start(self, slot: int) -> None:
+        self._started.append(slot)
+
+    def give(self, slot: int, job: TileJob) -> None:
+        self._under_way[self._worker.begin(job)] = slot
+
+    def kill(self, slot: int, reason: str) -> None:
+        raise AssertionError(f"the worker of slot {slot} is this process, which has no limit: {reason}")
+
+    def wait(self, seconds: float | None) -> Sequence[Report]:  # noqa: ARG002 - a tile takes as long as it takes
+        if self._started:
+            return ((Ready(self._started.popleft()), None),)
+        finished = wait(self._under_way, return_when=FIRST_COMPLETED).done
+        return tuple(_reported(future, self._under_way.pop(future)) for future in finished)
+
+    def close(self) -> None:
+        self._worker.close()
 
 
-def _begin(work: Work, started: Synchronized[int], workers: int, gpus: int) -> None:
-    """Prepare a pool process: its own share of the machine, its own model."""
-    global _here  # noqa: PLW0603 - a pool process has one worker, and a pool hands its tasks no other place for it
+def _reported(future: Future[TileSummary], slot: int) -> Report:
+    match future.exception():
+        case None:
+            return report(slot, future.result())
+        case BocageError() as error:
+            return report(slot, error)
+        case error:  # nothing that a tile does may end the run
+            _log.debug("an error that is not ours", exc_info=error)
+            return Lost(slot, describe(error)), None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hello:
+    """A worker holds its model."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LastWords:
+    """A worker ends, for an error after which nothing is known of its state."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class _Hand:
+    """A process and the pipe to it."""
+
+    process: SpawnProcess
+    pipe: Connection
+    busy: bool = True  # with its start, at first
+    ready: bool = False
+    reason: str = ""
+
+
+class Processes:
+    """A crew of spawned processes, each with a pipe, its share of the processors and its GPU.
+
+    Not a pool of the standard library: that breaks as a whole when one process dies.
+    """
+
+    def __init__(self, work: Work, workers: int) -> None:
+        # Spawn, not fork: a forked process inherits the threads of torch and GDAL in an unknown state.
+        self._context = multiprocessing.get_context("spawn")
+        self._work = work
+        self._workers = workers
+        self._gpus = _gpus()
+        self._hands: dict[int, _Hand] = {}
+
+    def start(self, slot: int) -> None:
+        """Spawn a process, which loads the model."""
+        ours, theirs = self._context.Pipe()
+        gpu = slot % self._gpus if self._gpus > 1 else None
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._work, self._workers, gpu), name=f"bocage-map-{slot}", daemon=True
+        )
+        process.start()
+        theirs.close()  # so that the death of the process ends the pipe
+        self._hands[slot] = _Hand(process, ours)
+
+    def give(self, slot: int, job: TileJob) -> None:
+        """Send a tile."""
+        hand = self._hands[slot]
+        hand.busy = True
+        with suppress(OSError):  # It has just died, which is noticed while it is waited for.
+            hand.pipe.send(job)
+
+    def kill(self, slot: int, reason: str) -> None:
+        """Kill a process; ``wait`` finds it dead."""
+        self._hands[slot].reason = reason
+        self._hands[slot].process.kill()
+
+    def wait(self, seconds: float | None) -> Sequence[Report]:
+        """Return what the processes say, and which of them have died."""
+        by_pipe = {hand.pipe: slot for slot, hand in self._hands.items()}
+        patience = _LOOK if seconds is None else min(seconds, _LOOK)
+        told = [by_pipe[pipe] for pipe in connection.wait(list(by_pipe), patience) if pipe in by_pipe]
+        silent = [slot for slot, hand in self._hands.items() if slot not in told and not hand.process.is_alive()]
+        return [self._hear(slot) for slot in sorted(told)] + [self._bury(slot) for slot in silent]
+
+    def close(self) -> None:
+        """End the processes: those without a tile by themselves, so that what they hold is given back in order."""
+        for hand in self._hands.values():
+            if hand.busy:
+                hand.process.kill()
+            else:
+                with suppress(OSError):
+                    hand.pipe.send(None)
+        for hand in self._hands.values():
+            hand.process.join(_GRACE)
+            if hand.process.is_alive():
+                hand.process.kill()
+                hand.process.join()
+            hand.pipe.close()
+        self._hands.clear()
+
+    def _hear(self, slot: int) -> Report:
+        hand = self._hands[slot]
+        try:
+            said: Answer | _Hello | _LastWords = hand.pipe.recv()
+        except (EOFError, OSError):
+            return self._bury(slot)
+        match said:
+            case _Hello():
+                hand.ready, hand.busy = True, False
+                return Ready(slot), None
+            case _LastWords(reason):
+                hand.reason = reason
+                return self._bury(slot)
+            case BocageError() if not hand.ready:
+                # The model cannot be loaded, here or in any other process.
+                return Halt(said), None
+            case _:
+                hand.busy = False
+                return report(slot, said)
+
+    def _bury(self, slot: int) -> Report:
+        hand = self._hands.pop(slot)
+        hand.process.join(_GRACE)
+        if hand.process.is_alive():
+            hand.process.kill()
+            hand.process.join()
+        hand.pipe.close()
+        return Lost(slot, hand.reason or _cause(hand.process.exitcode)), None
+
+
+def _cause(exitcode: int | None) -> str:
+    """Return why a process died, as far as its status tells."""
+    if exitcode == -signal.SIGKILL:
+        return "its worker was killed (SIGKILL), perhaps for want of memory"
+    if exitcode is not None and exitcode < 0:
+        return f"its worker died of {signal.Signals(-exitcode).name}"
+    return f"its worker ended with status {exitcode}"
+
+
+def _serve(pipe: Connection, work: Work, workers: int, gpu: int | None) -> None:
+    """Map the tiles that come through a pipe, until there comes nothing or an error that is not ours."""
     end_with_parent()
-    with started.get_lock():
-        index = started.value
-        started.value += 1
-    if gpus > 1:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(index % gpus)
+    # An interrupt of the terminal goes to all processes. The parent ends these, and tells it once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _take_share(workers, gpu)
+    try:
+        try:
+            worker = Worker(work)
+        except BocageError as error:
+            pipe.send(error)
+            return
+        pipe.send(_Hello())
+        while (job := pipe.recv()) is not None:
+            pipe.send(attempt(worker, job))
+    except EOFError:
+        return
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.debug("an error that is not ours", exc_info=True)
+        pipe.send(_LastWords(describe(error)))
+
+
+def _take_share(workers: int, gpu: int | None) -> None:
+    """Prepare a process for its share of the machine."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
     threads = max((os.cpu_count() or 1) // workers, 1)
-    chosen = "OMP_NUM_THREADS" in os.environ
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    _here = Worker(work)
-    # Unpickling ``work`` may have imported torch before this function began, and torch reads the variable only then.
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    # Unpickling the work may have imported torch before this function began, and torch reads the variable only then.
     torch = sys.modules.get("torch")
-    if torch is not None and not chosen:
+    if torch is not None:
         torch.set_num_threads(threads)
-
-
-def _run(job: TileJob) -> TileSummary:
-    assert _here is not None
-    return _here.run(job)
 
 
 def _gpus() -> int:

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import shapely
+
 from bocage.grid import Bounds, Tile, Tiling, Window
+from bocage.mapping.incidence import Incidence, find_incidence
+from bocage.mapping.machines import Estimate, Load, Machine, estimate
+from bocage.mapping.rates import Rates, rates_of
 from bocage.mapping.receipt import Recipe, SceneMark, is_done, read_summary
+from bocage.mapping.volume import corners_of, read_shares
 
 if TYPE_CHECKING:
     from bocage.scenes.catalogue import Catalogue
     from bocage.scenes.scene import Scene
 
+HERE = "this machine"
+
 
 @dataclass(frozen=True, slots=True)
 class TileJob:
-    """A tile to map, the scenes that cover it in the catalogue's order, and the key its receipt will hold."""
+    """A tile to map, the scenes that cover it in the catalogue's order, and the key its receipt will hold.
+
+    Attributes
+    ----------
+    chips
+        Chips that share ground with the footprint of a scene, over all scenes.
+    bytes
+        Bytes that its scenes' files hold under those chips.
+    """
 
     tile: Tile
     scenes: tuple[Scene, ...]
     key: str
     chips: int
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +55,14 @@ class Plan:
         Tiles that are missing, stale, damaged or had to do without a scene.
     done
         Tiles that are in place as planned.
-    rate
-        Chips per second that one worker is expected to map, or None where it is not known.
+    rates
+        How fast a worker is, or None where nothing was measured.
     """
 
     recipe: Recipe
     jobs: tuple[TileJob, ...]
     done: tuple[TileJob, ...]
-    rate: float | None = None
+    rates: Rates | None = None
 
     @property
     def tiles(self) -> tuple[TileJob, ...]:
@@ -58,32 +76,60 @@ class Plan:
         return tuple(found[name] for name in sorted(found))
 
     @property
-    def bytes(self) -> int:
-        """Size of the files of those scenes, as they were catalogued."""
-        return sum(scene.size for scene in self.scenes)
+    def load(self) -> Load:
+        """Tiles to map, chips that go through the model, and bytes that are read.
+
+        Chips and bytes are what footprints and sizes of the catalogue give; clouds and gaps within a footprint spare
+        some. Ground that the chips of two tiles share is read by both.
+        """
+        return Load(len(self.jobs), sum(job.chips for job in self.jobs), sum(job.bytes for job in self.jobs))
 
     @property
     def chips(self) -> int:
-        """Chips that may go through the model: those that touch the bounds of a scene in a tile to map."""
-        return sum(job.chips for job in self.jobs)
+        """Chips that go through the model."""
+        return self.load.chips
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the scenes' files that lie under the chips of the tiles to map."""
+        return self.load.bytes
+
+    @property
+    def observations(self) -> int:
+        """How often a tile to map is seen: its scenes, added over the tiles."""
+        return sum(len(job.scenes) for job in self.jobs)
+
+    def estimate(self, machines: Sequence[Machine] = (), workers: int = 1, startup: float = 0.0) -> Estimate | None:
+        """Return hours, cost and bottleneck on machines; where none is given, on so many workers like the measured one.
+
+        None where nothing was measured.
+        """
+        if self.rates is None:
+            return None
+        own = (Machine(HERE, workers, 1, self.rates.chips_per_second, self.rates.bytes_per_second),)
+        return estimate(self.load, machines or own, self.rates.efficiency, startup)
 
     def hours(self, workers: int = 1) -> float | None:
-        """Return the estimated hours with that many workers, or None where no rate is known."""
-        return None if self.rate is None else self.chips / self.rate / max(workers, 1) / 3600
+        """Return the estimated hours with that many workers, or None where nothing was measured."""
+        found = self.estimate(workers=workers)
+        return None if found is None else found.hours
 
-    def as_dict(self, workers: int = 1) -> dict[str, Any]:
+    def as_dict(self, machines: Sequence[Machine] = (), workers: int = 1) -> dict[str, Any]:
         """Return the figures of the plan, JSON-like."""
-        hours = self.hours(workers)
+        found = self.estimate(machines, workers)
+        scenes = self.scenes
         return {
             "tiles": len(self.tiles),
             "tiles_to_map": len(self.jobs),
             "tiles_done": len(self.done),
-            "scenes": len(self.scenes),
+            "scenes": len(scenes),
+            "observations": self.observations,
             "bytes": self.bytes,
+            "bytes_of_scenes": sum(scene.size for scene in scenes),
             "chips": self.chips,
-            "chips_per_second": None if self.rate is None else round(self.rate, 3),
-            "hours": None if hours is None else round(hours, 4),
-            "workers": workers,
+            "rates": None if self.rates is None else self.rates.as_dict(),
+            "workers": sum(each.count * each.workers for each in machines) if machines else workers,
+            **({} if found is None else found.as_dict()),
         }
 
 
@@ -95,6 +141,7 @@ def make_plan(
     *,
     area: Bounds | None,
     bbox: Bounds | None = None,
+    workers: int = 1,
 ) -> Plan:
     """Work out which tiles are to be mapped from which scenes.
 
@@ -104,40 +151,65 @@ def make_plan(
         The project's area, or None for all that the scenes cover.
     bbox
         Limits the tiles further to those that share ground with it.
+    workers
+        How many workers wrote the tiles that are in place.
     """
-    done: list[TileJob] = []
+    within = shared_window(tiling, catalogue.bounds, area, bbox)
+    if within is None:
+        return Plan(recipe, (), ())
     jobs: list[TileJob] = []
-    for tile in tiles_within(tiling, catalogue.bounds, area, bbox):
-        scenes = tuple(catalogue.covering(tiling.grid.bounds(tile.window)))
-        if not scenes:
-            continue
-        key = recipe.key(tile.window, [SceneMark.of(scene) for scene in scenes])
-        chips = sum(_chips(scene, tile, tiling, recipe) for scene in scenes)
-        job = TileJob(tile, scenes, key, chips)
-        (done if is_done(folder, tile.id, key) else jobs).append(job)
-    return Plan(recipe, tuple(jobs), tuple(done), rate_of(folder, (job.tile.id for job in done)))
+    done: list[TileJob] = []
+    for job in _all_jobs(catalogue, tiling, recipe, within):
+        (done if is_done(folder, job.tile.id, job.key) else jobs).append(job)
+    summaries = (read_summary(folder, job.tile.id) for job in done)
+    rates = rates_of((summary for summary in summaries if summary is not None), workers)
+    return Plan(recipe, tuple(jobs), tuple(done), rates)
 
 
-def tiles_within(tiling: Tiling, *bounds: Bounds | None) -> Iterable[Tile]:
-    """Yield the tiles that share pixels with every one of ``bounds``; None stands for everywhere."""
+def shared_window(tiling: Tiling, *bounds: Bounds | None) -> Window | None:
+    """Return the pixels of all tiles that share pixels with every one of ``bounds``; None stands for everywhere."""
     windows = [tiling.grid.window(each) for each in bounds if each is not None]
     shared: Window | None = windows[0]
     for window in windows[1:]:
         shared = shared.intersection(window) if shared is not None else None
+    return shared
+
+
+def tiles_within(tiling: Tiling, *bounds: Bounds | None) -> Iterable[Tile]:
+    """Yield the tiles that share pixels with every one of ``bounds``; None stands for everywhere."""
+    shared = shared_window(tiling, *bounds)
     return tiling.tiles(shared) if shared is not None else ()
 
 
-def rate_of(folder: Path, tiles: Iterable[str]) -> float | None:
-    """Return the chips per second that the receipts of ``tiles`` report, or None where they report none."""
-    summaries = [summary for summary in (read_summary(folder, tile) for tile in tiles) if summary is not None]
-    seconds, chips = sum(summary.seconds for summary in summaries), sum(summary.chips for summary in summaries)
-    return chips / seconds if chips and seconds > 0 else None
+def _all_jobs(catalogue: Catalogue, tiling: Tiling, recipe: Recipe, within: Window) -> Iterator[TileJob]:
+    """Yield the tiles that share ground with a footprint, from north to south and west to east.
 
-
-def _chips(scene: Scene, tile: Tile, tiling: Tiling, recipe: Recipe) -> int:
-    """Return how many chips touch the bounds of what a scene shows of a tile."""
-    shared = scene.footprint.intersection(tiling.grid.bounds(tile.window).polygon())
-    if shared.is_empty or not shared.area:
-        return 0
-    inside = tiling.grid.window(Bounds(*shared.bounds)).intersection(tile.window)
-    return 0 if inside is None else recipe.lattice.count(inside)
+    All tiles are joined with all footprints at once, and a scene is made once for all of its tiles: tile by tile, a
+    continent would take minutes and hold every scene some ten times over.
+    """
+    # A window touches tiles that reach beyond it; a scene may lie there.
+    size = tiling.pixels
+    whole = Window(within.column // size * size, within.row // size * size, 1, 1).union(
+        Window((within.right - 1) // size * size + size - 1, (within.bottom - 1) // size * size + size - 1, 1, 1)
+    )
+    places = catalogue.within(tiling.grid.bounds(whole))
+    footprints = catalogue.footprints(places)
+    pairs = find_incidence(footprints, tiling, recipe.lattice, whole)
+    if not len(pairs.scene):
+        return
+    needed, index = np.unique(pairs.scene, return_inverse=True)
+    scenes = catalogue.take(places[needed])
+    marks = [SceneMark.of(scene) for scene in scenes]
+    local = Incidence(pairs.down, pairs.east, index, pairs.chips)
+    bounds = shapely.bounds(footprints[needed])
+    shares = read_shares(local, bounds, corners_of(scenes, tiling.grid), tiling, recipe.lattice)
+    sizes = np.array([scene.size for scene in scenes], dtype=np.float64)
+    read = np.rint(shares * sizes[index]).astype(np.int64)
+    other = (np.diff(pairs.down) != 0) | (np.diff(pairs.east) != 0)
+    starts = np.concatenate([[0], np.flatnonzero(other) + 1])
+    for first, last in zip(starts.tolist(), [*starts[1:].tolist(), len(index)], strict=True):
+        tile = tiling.tile_at(int(pairs.east[first]), -int(pairs.down[first]) - 1)
+        own = index[first:last].tolist()
+        key = recipe.key(tile.window, [marks[place] for place in own])
+        chips, size_read = int(pairs.chips[first:last].sum()), int(read[first:last].sum())
+        yield TileJob(tile, tuple(scenes[place] for place in own), key, chips, size_read)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import ray
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from bocage.errors import BocageError, MappingError
+from bocage.mapping.crew import Answer, Report, attempt, describe, report, supervise
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
+from bocage.mapping.supervision import Event, Halt, Lost, Ready
 from bocage.mapping.worker import Work, Worker
+from bocage.outcome import Refusal
 
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
 
-_AHEAD = 2  # jobs per actor: one under way and one waiting, so that no actor is idle between two
+_log = logging.getLogger("bocage")
+
 _OBJECT_STORE = 128 << 20  # bytes; only jobs and summaries pass through it
+_LOOK = 5.0  # seconds between two looks at a cluster of which nothing is heard
+_SAY = 60.0  # seconds without any worker after which that is said
 
 
 class _Actor:
@@ -27,71 +37,138 @@ class _Actor:
         self._work = work
         self._worker: Worker | None = None
 
-    def run(self, job: TileJob) -> TileSummary | BocageError:
+    def load(self) -> BocageError | None:
+        """Load the model."""
         try:
-            self._worker = self._worker or Worker(self._work)
-            return self._worker.run(job)
+            self._worker = Worker(self._work)
         except BocageError as error:
             return error
+        return None
+
+    def run(self, job: TileJob) -> Answer:
+        """Map a tile."""
+        assert self._worker is not None
+        return attempt(self._worker, job)
 
 
 class RayEngine:
     """Maps tiles on the Ray cluster that is connected, that ``RAY_ADDRESS`` names, or that is started here.
 
     Every node must see the project folder, the scenes and the model under the same paths.
+
+    Parameters
+    ----------
+    workers
+        How many tiles are mapped at once; 0 for one per GPU of the cluster, or per processor where it has none.
+    tries, limit
+        As :class:`bocage.mapping.supervision.Supervisor` takes them.
     """
 
-    def __init__(self, workers: int = 0) -> None:
+    def __init__(self, workers: int = 0, *, tries: int = 3, limit: float | None = None) -> None:
         self._owned = not ray.is_initialized()
         if self._owned:
             _connect(workers)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         self._gpu = resources.get("GPU", 0) >= 1
         self._workers = workers or max(int(resources.get("GPU" if self._gpu else "CPU", 1)), 1)
+        self._tries = tries
+        self._limit = limit
 
     @property
     def workers(self) -> int:
         """How many tiles are mapped at once."""
         return self._workers
 
-    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary]:  # noqa: ARG002 - actors load their own model
-        """Yield the summary of each tile as it is written; see :class:`bocage.mapping.engines.Engine`."""
+    def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:  # noqa: ARG002 - actors load their own model
+        """Yield each tile as it is written or given up; see :class:`bocage.mapping.engines.Engine`."""
         try:
-            yield from self._run(jobs, work)
-        except ray.exceptions.RayError as error:
-            raise MappingError(
-                f"a worker of the mapping died on the cluster: {error}",
-                "look at the memory of the nodes and run the same command again; finished tiles are kept",
-            ) from error
+            yield from supervise(jobs, _Actors(work, self._gpu), self._workers, tries=self._tries, limit=self._limit)
         finally:
             if self._owned:
                 ray.shutdown()
 
-    def _run(self, jobs: Sequence[TileJob], work: Work) -> Iterator[TileSummary]:
-        # A node that is lost takes its actor along: it is started elsewhere, and the tile is mapped again.
-        remote: Any = ray.remote(num_cpus=1, num_gpus=int(self._gpu), max_restarts=2, max_task_retries=2)(_Actor)
-        count = min(self._workers, len(jobs))
-        actors = [remote.remote(work) for _ in range(count)]
-        waiting = iter(jobs)
-        under_way: dict[Any, Any] = {}
-        for actor in actors * _AHEAD:
-            _submit(actor, waiting, under_way)
-        while under_way:
-            finished, _ = ray.wait(list(under_way), num_returns=1)
-            actor = under_way.pop(finished[0])
-            result = ray.get(finished[0])
-            if isinstance(result, BocageError):
-                for each in actors:
-                    ray.kill(each)
-                raise result
-            _submit(actor, waiting, under_way)
-            yield result
 
+class _Actors:
+    """A crew of actors. One that is lost, alone or with its node, is replaced wherever the cluster has room."""
 
-def _submit(actor: Any, waiting: Iterator[TileJob], under_way: dict[Any, Any]) -> None:
-    job = next(waiting, None)
-    if job is not None:
-        under_way[actor.run.remote(job)] = actor
+    def __init__(self, work: Work, gpu: bool) -> None:
+        # The scheduler decides what is tried again and how often. Ray would do so without telling.
+        self._make: Any = ray.remote(
+            num_cpus=1, num_gpus=int(gpu), max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
+        )(_Actor)
+        self._work = ray.put(work)
+        self._actors: dict[int, Any] = {}
+        self._slots: dict[Any, int] = {}  # by the reference of what is awaited
+        self._ready: set[int] = set()
+        self._reasons: dict[int, str] = {}
+        self._silent_since = time.monotonic()
+
+    def start(self, slot: int) -> None:
+        actor = self._make.remote(self._work)
+        self._actors[slot] = actor
+        self._slots[actor.load.remote()] = slot
+
+    def give(self, slot: int, job: TileJob) -> None:
+        self._slots[self._actors[slot].run.remote(job)] = slot
+
+    def kill(self, slot: int, reason: str) -> None:
+        self._reasons[slot] = reason
+        ray.kill(self._actors[slot])
+
+    def wait(self, seconds: float | None) -> Sequence[Report]:
+        patience = _LOOK if seconds is None else min(seconds, _LOOK)
+        try:
+            # As many as are there already: an answer of a big cluster shall not wait for the next call.
+            found, _ = ray.wait(list(self._slots), num_returns=1, timeout=patience)
+            reports = [self._hear(reference) for reference in found]
+        except (RayError, ConnectionError) as error:
+            raise MappingError(
+                f"the Ray cluster does not answer: {error}",
+                "look at its head node and run the same command again; finished tiles are kept",
+            ) from error
+        self._say_if_alone()
+        return reports
+
+    def close(self) -> None:
+        for actor in self._actors.values():
+            # Where the cluster is gone, so are its actors.
+            with suppress(RayError, ConnectionError, RuntimeError):
+                ray.kill(actor)
+        self._actors.clear()
+        self._slots.clear()
+
+    def _hear(self, reference: Any) -> Report:
+        slot = self._slots.pop(reference)
+        try:
+            said = ray.get(reference, timeout=_SAY)
+        except RayTaskError as error:
+            # An error that is not ours: nothing is known of the state of the actor any more.
+            return self._lose(slot, describe(error.cause if isinstance(error.cause, Exception) else error))
+        except (RayError, GetTimeoutError) as error:
+            return self._lose(slot, describe(error))
+        if slot in self._ready:
+            return report(slot, said)
+        if isinstance(said, BocageError):
+            # The model cannot be loaded, here or anywhere else.
+            return Halt(said), None
+        self._ready.add(slot)
+        return Ready(slot), None
+
+    def _lose(self, slot: int, reason: str) -> Report:
+        actor = self._actors.pop(slot)
+        self._ready.discard(slot)
+        with suppress(RayError):  # It is dead already, in most cases.
+            ray.kill(actor)
+        event: Event = Lost(slot, self._reasons.pop(slot, reason))
+        return event, None
+
+    def _say_if_alone(self) -> None:
+        """Say that no worker can be placed: the cluster may be about to grow, so the run waits for it."""
+        if self._ready:
+            self._silent_since = time.monotonic()
+        elif time.monotonic() - self._silent_since > _SAY:
+            self._silent_since = time.monotonic()
+            _log.warning("the Ray cluster has no room for a worker yet: see ray status")
 
 
 def _connect(workers: int) -> None:

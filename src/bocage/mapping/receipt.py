@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bocage.files import digest_file, digest_json, write_json
 from bocage.grid import Grid, Tile, Window
 from bocage.mapping.fusion import NODATA
+from bocage.mapping.inspection import Inspection
 from bocage.mapping.lattice import Lattice
 from bocage.outcome import Refusal
 
@@ -83,6 +84,10 @@ class TileSummary:
         Wall time of mapping the tile, from opening its scenes to its last pixel in memory.
     used, refused
         Scenes that saw the tile; scenes that could not be read.
+    inspection
+        What was counted of its scenes and gaps; None in the receipt of an older version.
+    timings
+        Seconds of each step; steps that run beside each other may add up to more than the whole.
     """
 
     id: str
@@ -92,6 +97,8 @@ class TileSummary:
     seconds: float
     used: tuple[str, ...]
     refused: tuple[Refusal, ...]
+    inspection: Inspection | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 def cog_path(folder: Path, tile: str) -> Path:
@@ -139,6 +146,7 @@ def write_receipt(
         "bocage:pixels": tile.window.width * tile.window.height,
         "bocage:valid_pixels": result.valid_pixels,
         "bocage:chips": result.chips,
+        "bocage:inspection": result.inspection.as_dict(),
         "bocage:timings": {name: round(seconds, 4) for name, seconds in timings.items()},
     }
     item = {
@@ -221,6 +229,8 @@ def _summary(tile: str, properties: Mapping[str, Any]) -> TileSummary:
         properties["bocage:timings"]["total"],
         tuple(scene["id"] for scene in properties["bocage:scenes"]),
         tuple(Refusal(**entry) for entry in properties["bocage:quarantined"]),
+        Inspection.from_dict(properties.get("bocage:inspection")),
+        properties["bocage:timings"],
     )
 
 

@@ -24,7 +24,10 @@ from bocage.mapping.ahead import ahead
 from bocage.mapping.blending import Blend, chip_weights
 from bocage.mapping.chips import ChipBatch, batches, read_strips
 from bocage.mapping.fusion import Fusion
+from bocage.mapping.inspection import Inspection, Inspector
 from bocage.mapping.lattice import Lattice
+from bocage.mapping.meter import Meter, MeteredReader
+from bocage.mapping.turn import Turn
 from bocage.outcome import Refusal
 
 if TYPE_CHECKING:
@@ -85,6 +88,8 @@ class TileResult:
         The scenes that could not be read, with the reason.
     chips
         How many chips went through the model.
+    inspection
+        What was counted of the scenes and of the gaps, for the report of homogeneity.
     runtime
         What did the arithmetic of the model.
     """
@@ -95,8 +100,9 @@ class TileResult:
     used: tuple[str, ...]
     quarantined: tuple[Refusal, ...]
     chips: int
-    runtime: str = ""
     timings: Timings = field(default_factory=Timings)
+    inspection: Inspection = field(default_factory=Inspection)
+    runtime: str = ""
 
     @property
     def valid_pixels(self) -> int:
@@ -130,34 +136,36 @@ def map_tile(
     sources: Sequence[SceneSource],
     segmenter: Segmenter,
     settings: TileSettings,
-    turn: AbstractContextManager[object] | None = None,
+    turn: Turn | None = None,
 ) -> TileResult:
     """Map a tile from the scenes that cover it.
 
     Parameters
     ----------
     turn
-        Held while the model works, so that of several tiles one goes through the model while others are read ahead or
-        written.
+        Of tiles that share the model: held while this one goes through it.
 
     Raises
     ------
+    MappingError
+        If the turn has ended.
     ModelError
         If the model gives numbers that are not finite.
     """
-    started = time.perf_counter()
-    timings = Timings()
+    turn = turn or Turn()
+    timings, meter = Timings(), Meter()
     weights = chip_weights(settings.lattice)
-    fusion = Fusion(tile.window)
+    fusion, inspector = Fusion(tile.window), Inspector(tile.window)
     blend: Blend | None = None
     used: list[str] = []
     refused: list[Refusal] = []
     chips = pending = 0
     with (
-        closing(ahead(_events(tile.window, sources, settings, timings))) as read,
-        turn or nullcontext(),
-        closing(ahead(_predictions(read, segmenter, timings), 1, "bocage-model")) as events,
+        closing(ahead(_events(tile.window, sources, settings, timings, meter))) as read,
+        turn,
+        closing(ahead(_predictions(read, segmenter, timings, turn), 1, "bocage-model")) as events,
     ):
+        started = time.perf_counter()  # not before its turn: what another tile takes is no time of this one
         for event in events:
             match event:
                 case _Begin(window):
@@ -169,14 +177,18 @@ def map_tile(
                 case _End(scene, valid):
                     assert blend is not None
                     fusion.add(blend.window, blend.probability, valid)
+                    inspector.add(scene, blend.window, blend.probability, valid)
                     chips += pending
                     if pending:
                         used.append(scene)
                 case Refusal():
                     refused.append(event)
     probability, observations = fusion.probability, fusion.observations
+    inspection = inspector.finish(probability, observations, meter.bytes)
     timings.total = time.perf_counter() - started
-    return TileResult(tile, probability, observations, tuple(used), tuple(refused), chips, segmenter.runtime, timings)
+    return TileResult(
+        *(tile, probability, observations, tuple(used), tuple(refused), chips, timings, inspection, segmenter.runtime)
+    )
 
 
 def map_window(
@@ -200,7 +212,7 @@ def map_window(
     strips = read_strips(reader, window, settings.lattice)
     with (
         closing(ahead(batches(strips, window, settings.lattice, settings.batch_size, valid))) as read,
-        closing(ahead(_predictions(read, segmenter, timings), 1, "bocage-model")) as predictions,
+        closing(ahead(_predictions(read, segmenter, timings, Turn()), 1, "bocage-model")) as predictions,
     ):
         for prediction in predictions:
             assert isinstance(prediction, _Prediction)
@@ -208,12 +220,13 @@ def map_window(
     return blend.probability, valid
 
 
-def _predictions(read: Iterable[_Read], segmenter: Segmenter, timings: Timings) -> Iterator[_Event]:
+def _predictions(read: Iterable[_Read], segmenter: Segmenter, timings: Timings, turn: Turn) -> Iterator[_Event]:
     """Yield what was read with the model's answer in place of every batch."""
     for event in read:
         if not isinstance(event, ChipBatch):
             yield event
             continue
+        turn.check()
         started = time.perf_counter()
         probability = segmenter.predict(event.images, event.valid)
         timings.predict += time.perf_counter() - started
@@ -232,12 +245,12 @@ def _blend(prediction: _Prediction, blend: Blend, timings: Timings) -> None:
 
 
 def _events(
-    window: Window, sources: Sequence[SceneSource], settings: TileSettings, timings: Timings
+    window: Window, sources: Sequence[SceneSource], settings: TileSettings, timings: Timings, meter: Meter
 ) -> Iterator[_Read]:
     """Yield what the scenes show, one scene after the other; a scene that fails ends with its refusal."""
     for source in sources:
         try:
-            yield from _timed(_scene_events(window, source, settings), timings)
+            yield from _timed(_scene_events(window, source, settings, meter), timings)
         except BocageError as error:
             yield Refusal.of(source.id, error)
         except (RasterioError, OSError) as error:
@@ -246,8 +259,8 @@ def _events(
             )
 
 
-def _scene_events(window: Window, source: SceneSource, settings: TileSettings) -> Generator[_Read]:
-    reader = source.open()
+def _scene_events(window: Window, source: SceneSource, settings: TileSettings, meter: Meter) -> Generator[_Read]:
+    reader = meter.count(source.open)
     try:
         shared = reader.window.intersection(window)
         if shared is None:
@@ -255,7 +268,7 @@ def _scene_events(window: Window, source: SceneSource, settings: TileSettings) -
         yield _Begin(shared)
         valid = np.zeros(shared.shape, dtype=np.bool_)
         with _readers(settings.readers) as readers:
-            strips = read_strips(reader, shared, settings.lattice, readers)
+            strips = read_strips(MeteredReader(reader, meter), shared, settings.lattice, readers)
             yield from batches(strips, shared, settings.lattice, settings.batch_size, valid)
         yield _End(source.id, valid)
     finally:

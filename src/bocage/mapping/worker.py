@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from bocage.mapping.fusion import NODATA
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import Recipe, TileSummary, cog_path, write_receipt
 from bocage.mapping.tile import SceneSource, TileResult, TileSettings, map_tile
+from bocage.mapping.turn import Turn
 from bocage.rasters import write_cog
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Worker:
         self._work = work
         self._segmenter = work.load() if segmenter is None else segmenter
         self._settings = TileSettings(work.recipe.lattice, work.batch_size, _readers())
-        self._turn = threading.Lock()
+        self._turn = Turn()
         self._tiles = ThreadPoolExecutor(UNDER_WAY, "bocage-tile")
 
     def begin(self, job: TileJob) -> Future[TileSummary]:
@@ -84,7 +84,8 @@ class Worker:
         return self._tiles.submit(self.run, job)
 
     def close(self) -> None:
-        """Finish the tiles that are under way and forget those that wait."""
+        """Give up what is not yet done: tiles that were begun end soon, and their futures raise."""
+        self._turn.end()
         self._tiles.shutdown(cancel_futures=True)
 
     def run(self, job: TileJob) -> TileSummary:

@@ -91,6 +91,25 @@ class Catalogue:
                 found.append(self.scenes[place])
         return found
 
+    def within(self, bounds: Bounds) -> NDArray[np.int64]:
+        """Return the places in the catalogue of the scenes whose footprint may share area with ``bounds``, in order."""
+        found: NDArray[np.int64] = np.sort(self._tree.query(bounds.polygon())).astype(np.int64)
+        return found
+
+    def footprints(self, places: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return the footprints of the scenes at ``places``."""
+        scenes = self.scenes
+        if isinstance(scenes, SceneRows):
+            return scenes.footprints(places)
+        found = np.empty(len(places), dtype=object)
+        found[:] = [scenes[place].footprint for place in places.tolist()]
+        return found
+
+    def take(self, places: NDArray[np.int64]) -> list[Scene]:
+        """Return the scenes at ``places``, each made once: for thousands of them, which all fit into memory."""
+        scenes = self.scenes
+        return scenes.take(places) if isinstance(scenes, SceneRows) else [scenes[place] for place in places.tolist()]
+
     def _footprint(self, place: int) -> Area:
         scenes = self.scenes
         return scenes.footprint(place) if isinstance(scenes, SceneRows) else scenes[place].footprint

@@ -120,6 +120,24 @@ class SceneRows(Sequence[Scene]):
             known = self._scenes.get(place)
         return known.footprint if known else self._outline(self._footprints[self._order[place]].as_py(), place)
 
+    def footprints(self, places: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return the footprints of many scenes; the rest of them is not read.
+
+        Raises
+        ------
+        SceneError
+            If the file is damaged there.
+        """
+        found = np.empty(len(places), dtype=object)
+        found[:] = [self.footprint(place) for place in places.tolist()]
+        return found
+
+    def take(self, places: NDArray[np.int64]) -> list[Scene]:
+        """Return many scenes, in the order of ``places``; the outlines of clouds are read a group of rows at a time."""
+        rows = [self._order[place] for place in places.tolist()]
+        texts = self._cloud_texts(rows)
+        return [self._scene(place, texts.get(row)) for place, row in zip(places.tolist(), rows, strict=True)]
+
     def _outline(self, text: str, place: int) -> Area:
         try:
             return read_outline(text, self._own[self._order[place]], self._crs, self.ids[place])

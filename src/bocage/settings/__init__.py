@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.machine import MachineSettings as MachineSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -314,6 +315,10 @@ class MappingSettings(Section):
     ``runtime`` is what does the model's arithmetic. "auto" is torch where there is a GPU, else OpenVINO where it is
     installed (``pip install "bocage[openvino]"``) and takes the network, else torch. ``precision`` "bf16" is up to
     twice as fast where the machine has it, and gives another map (decision 21).
+
+    A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
+    one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
+    process of the command, where nothing can replace it. ``bocage map --plan`` reckons with the ``machines``.
     """
 
     model: str = "slf"
@@ -324,6 +329,16 @@ class MappingSettings(Section):
     precision: Literal["32", "bf16"] = "32"
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
+    tries: Count = 3
+    hang_minutes: Annotated[float, Field(ge=0)] = 0.0
+    machines: tuple[MachineSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _machines_have_names(self) -> Self:
+        names = [machine.name for machine in self.machines]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two machines share a name: {sorted(names)}")
+        return self
 
 
 class FeaturesSettings(Section):

@@ -1,0 +1,187 @@
+"""What a run leaves beside its tiles: how it compares with its plan, and the report of homogeneity."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bocage.files import write_json
+from bocage.grid import Window
+from bocage.mapping.homogeneity import examine, worst
+from bocage.mapping.machines import Machine
+from bocage.mapping.mosaic import read_probability
+from bocage.mapping.planning import Plan
+from bocage.mapping.rates import bare_rates
+from bocage.mapping.receipt import TileSummary
+from bocage.mapping.reckoning import Reckoning
+from bocage.mapping.seams import measure_borders
+from bocage.progress import bar
+from bocage.project import Project
+
+if TYPE_CHECKING:
+    from bocage.mapping.worker import Work
+    from bocage.models.segmenter import Segmenter
+    from bocage.settings import MachineSettings
+
+_log = logging.getLogger("bocage")
+
+
+def with_rates(found: Plan, segmenter: Segmenter, work: Work) -> Plan:
+    """Return the plan with rates: those of the bare model, timed now, where no tile in place reports any."""
+    if found.rates is not None or not found.jobs:
+        return found
+    return replace(found, rates=bare_rates(segmenter, work.recipe.lattice.chip, work.batch_size))
+
+
+def expect(found: Plan, workers: int) -> Plan:
+    """Return the plan with the rates that workers have when so many of them share the cores of this machine.
+
+    Where there is a GPU, each worker has its own, and nothing changes.
+    """
+    if found.rates is None or _gpus():
+        return found
+    return replace(found, rates=found.rates.for_workers(workers))
+
+
+def forecast(
+    project: Project,
+    found: Plan,
+    machines: Sequence[MachineSettings] = (),
+    *,
+    workers: int | None = None,
+    engine: str | None = None,
+) -> dict[str, Any]:
+    """Return the figures of a plan on the machines, or on workers of this machine where none is given.
+
+    Parameters
+    ----------
+    workers, engine
+        As for the run itself; the settings where None.
+    """
+    settings = project.settings.mapping
+    if machines and found.rates is not None:
+        alone = expect(found, 1)
+        assert alone.rates is not None
+        return alone.as_dict([Machine.of(machine, alone.rates) for machine in machines])
+    count = settings.workers if workers is None else workers
+    if not count:
+        count = max(_gpus(), 1)
+    local = (engine or settings.engine) == "local"
+    return (expect(found, count) if local else found).as_dict(workers=count)
+
+
+def _gpus() -> int:
+    torch = sys.modules.get("torch")
+    return torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0
+
+
+def workers_before(project: Project) -> int:
+    """Return how many workers the last finished run had, 1 where that is not known."""
+    report = read_report(project)
+    return int(report.get("run", {}).get("workers", 1)) if report is not None else 1
+
+
+def read_report(project: Project) -> dict[str, Any] | None:
+    """Return the report of homogeneity of the last finished run, or None where there is none that can be read."""
+    try:
+        content = json.loads(project.homogeneity_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def settle(
+    project: Project,
+    todo: Plan,
+    mapped: Sequence[TileSummary],
+    summaries: Sequence[TileSummary],
+    *,
+    seconds: float,
+    workers: int,
+) -> dict[str, Any]:
+    """Compare a run with its plan, examine the mosaic, and write the report; return the figures for the receipt.
+
+    Parameters
+    ----------
+    mapped, summaries
+        The tiles of this run, and those of the whole plan.
+    seconds
+        Wall time of the tiles of this run.
+    """
+    before = read_report(project)
+    if not mapped and before is not None and before.get("examined") == _examined(todo, summaries):
+        return _figures(before)
+    report: dict[str, Any] = {"examined": _examined(todo, summaries)}
+    if mapped:
+        reckoning = reckon(todo, mapped, seconds=seconds, workers=workers)
+        reckoning.log()
+        report["run"] = reckoning.as_dict()
+    elif before is not None and "run" in before:
+        report["run"] = before["run"]
+    tiles = {each.id: each.inspection for each in summaries if each.inspection is not None}
+    _, figures = examine(tiles, _borders(project, todo, summaries), _sensors(todo))
+    report |= figures
+    report["tiles_without_counts"] = len(summaries) - len(tiles)
+    write_json(project.homogeneity_file, report)
+    if words := worst(report):
+        _log.warning("%s (%s)", words, project.homogeneity_file)
+    return _figures(report)
+
+
+def reckon(todo: Plan, mapped: Sequence[TileSummary], *, seconds: float, workers: int) -> Reckoning:
+    """Return what came of a plan whose tiles are mapped.
+
+    Raises
+    ------
+    ValueError
+        If the plan has no rates.
+    """
+    planned = expect(todo, workers)
+    expected = planned.estimate(workers=workers)
+    if expected is None or planned.rates is None:
+        raise ValueError("a plan without rates expects nothing")
+    return Reckoning.of(expected, planned.load, mapped, seconds=seconds, workers=workers, source=planned.rates.source)
+
+
+def _examined(todo: Plan, summaries: Sequence[TileSummary]) -> dict[str, Any]:
+    """Return what tells one mosaic from another, to know whether a report is of it."""
+    return {
+        "tiles": len(summaries),
+        "valid_pixels": sum(each.valid_pixels for each in summaries),
+        "model_digest": todo.recipe.model_digest,
+        "settings_digest": todo.recipe.settings_digest,
+    }
+
+
+def _borders(project: Project, todo: Plan, summaries: Sequence[TileSummary]) -> list[Any]:
+    seen = {each.id for each in summaries if each.valid_pixels}
+    tiles = [job.tile for job in todo.tiles if job.tile.id in seen]
+
+    def read(window: Window) -> NDArray[np.uint8]:
+        return read_probability(project, window)[0]
+
+    with bar("compare borders of tiles", len(tiles)) as advance:
+        found = measure_borders(tiles, project.tiling, read)
+        advance(len(tiles))
+    return found
+
+
+def _sensors(todo: Plan) -> dict[str, str]:
+    return {scene.id: scene.sensor for job in todo.tiles for scene in job.scenes}
+
+
+def _figures(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what the receipt of the stage says of the report."""
+    figures: dict[str, Any] = {
+        "tiles_standing_out": len({entry["tile"] for entry in report["flagged"]}),
+        "seams": report["seams"]["seams"],
+        "worst_tile": worst(report),
+    }
+    return {**figures, "plan": report["run"]} if "run" in report else figures

@@ -1,0 +1,112 @@
+"""The engine of a cluster: three nodes of Ray on this machine, of which one is lost, and workers that die."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bocage.errors import ModelError
+from bocage.files import digest_file
+from bocage.mapping.engines import make_engine
+from bocage.mapping.receipt import TileSummary
+from bocage.outcome import Refusal
+from tests.mapping.fakes import FakeSegmenter, fake_work
+from tests.mapping.run_slowly import plan_of, run
+from tests.mapping.troubles import die, run_out_of_memory, troubled
+
+ray = pytest.importorskip("ray", reason='RAY ABSENT: pip install "bocage[ray]" to test the engine "ray"')
+STORE = 80 << 20
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: digest_file(path) for path in sorted(folder.glob("*.tif"))}
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The digests of an undisturbed run of the engine of one machine."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert len(run(folder)) == 4
+    return digests(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster of three nodes with a processor each; this process is connected to it."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster()
+    try:
+        for _ in range(3):
+            made.add_node(num_cpus=1, object_store_memory=STORE)
+        ray.init(address=made.address, log_to_driver=False, configure_logging=False)
+    except Exception as error:  # noqa: BLE001 - Ray raises plain Exception where a node does not start in time
+        made.shutdown()  # type: ignore[no-untyped-call]
+        pytest.skip(f"RAY DID NOT START on this machine: {error}")
+    try:
+        yield made
+    finally:
+        ray.shutdown()
+        made.shutdown()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("trouble", [die, run_out_of_memory])
+def test_worker_that_dies_is_replaced_and_the_bytes_are_those_of_local(
+    tmp_path: Path, expected: dict[str, str], trouble: Callable[[], None]
+) -> None:
+    jobs = plan_of(tmp_path).jobs
+    work = troubled(fake_work(tmp_path), jobs[1], tmp_path / "counted", trouble, 1)
+    engine = make_engine("ray")
+    assert engine.workers == 3
+    results = list(engine.run(jobs, work, work.load()))
+    assert all(isinstance(result, TileSummary) for result in results)
+    assert digests(tmp_path) == expected
+    assert len(list((tmp_path / "counted").iterdir())) == 1
+    assert ray.is_initialized(), "the engine closed a connection that it had not opened"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_poisoned_tile_is_quarantined(tmp_path: Path, expected: dict[str, str]) -> None:
+    jobs = plan_of(tmp_path).jobs
+    work = troubled(fake_work(tmp_path), jobs[0], tmp_path / "counted", die)
+    results = list(make_engine("ray", 2, tries=2).run(jobs, work, work.load()))
+    (refusal,) = [result for result in results if isinstance(result, Refusal)]
+    assert refusal.subject == jobs[0].tile.id
+    assert "after 2 tries: its worker failed: ActorDiedError" in refusal.reason
+    assert len(digests(tmp_path)) == 3
+    assert digests(tmp_path).items() <= expected.items()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_error_of_writing_reaches_the_caller(tmp_path: Path) -> None:
+    full = tmp_path / "file"
+    full.write_bytes(b"")
+    work = fake_work(full)  # A file where the folder should be: no tile can be written.
+    with pytest.raises(OSError, match="file"):
+        list(make_engine("ray", 2).run(plan_of(tmp_path / "none").jobs, work, work.load()))
+
+
+def refuse_to_load() -> FakeSegmenter:
+    raise ModelError("models/slf is damaged", "train it again")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_model_that_cannot_be_loaded_ends_the_run(tmp_path: Path) -> None:
+    work = replace(fake_work(tmp_path), load=refuse_to_load)
+    with pytest.raises(ModelError, match="models/slf is damaged"):
+        list(make_engine("ray", 2).run(plan_of(tmp_path).jobs, work, FakeSegmenter()))
+
+
+def test_lost_node_takes_no_tile_along(tmp_path: Path, expected: dict[str, str], cluster: Any) -> None:
+    work = fake_work(tmp_path, slow=True)
+    results = make_engine("ray", 3).run(plan_of(tmp_path).jobs, work, work.load())
+    found = [next(results)]
+    cluster.remove_node(next(node for node in cluster.list_all_nodes() if not node.head))
+    found += results
+    assert all(isinstance(result, TileSummary) for result in found)
+    assert digests(tmp_path) == expected
