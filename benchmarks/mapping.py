@@ -25,13 +25,15 @@ import rasterio  # noqa: E402
 
 from bocage.grid import Bounds, Grid, Tiling, Window  # noqa: E402
 from bocage.mapping.chips import batches, read_strips  # noqa: E402
+from bocage.mapping.inventory import Inventory  # noqa: E402
 from bocage.mapping.lattice import Lattice  # noqa: E402
 from bocage.mapping.planning import make_plan  # noqa: E402
 from bocage.mapping.rates import bare_rate  # noqa: E402
-from bocage.mapping.receipt import Recipe, receipt_path  # noqa: E402
+from bocage.mapping.receipt import Recipe, receipt_name  # noqa: E402
 from bocage.mapping.worker import Work, Worker  # noqa: E402
 from bocage.models import TorchSegmenter, build_network  # noqa: E402
 from bocage.scenes import BANDS, Catalogue, Scene, open_scene, recognise  # noqa: E402
+from bocage.storage import FolderStorage  # noqa: E402
 
 GRID = Grid("EPSG:3035", 2.0)
 WANTED = 0.9
@@ -78,11 +80,12 @@ def measure(pixels: int, repeat: int, folder: Path) -> dict[str, Any]:
         build_network("efficientnet_lite0", pretrained=True), bands=tuple(BANDS), resolution=2.0, digest="benchmark"
     )
     lattice = Lattice.of(512, 0.25, segmenter.multiple)
-    work = Work(Recipe(GRID, lattice, "benchmark", "benchmark"), folder, 4, lambda: segmenter, open_scene)
+    storage = FolderStorage(folder)
+    work = Work(Recipe(GRID, lattice, "benchmark", "benchmark"), storage, 4, lambda: segmenter, open_scene)
     worker = Worker(work, segmenter)
     tiling = Tiling(GRID, pixels * GRID.resolution)
     area = Bounds(0, 0, tiling.size, tiling.size)
-    (job,) = make_plan(Catalogue([scene]), tiling, work.recipe, folder, area=area).jobs
+    (job,) = make_plan(Catalogue([scene]), tiling, work.recipe, Inventory.open(storage), area=area).jobs
     bare_rate(segmenter, lattice.chip, work.batch_size)
 
     mapped: list[float] = []
@@ -96,7 +99,7 @@ def measure(pixels: int, repeat: int, folder: Path) -> dict[str, Any]:
         worker.run(job)
         seconds = time.perf_counter() - started
         if not mapped or seconds < min(mapped):
-            receipt = json.loads(receipt_path(folder, job.tile.id).read_text(encoding="utf-8"))
+            receipt = json.loads(storage.read(receipt_name(job.tile.id)))
             parts = receipt["properties"]["bocage:timings"]
         mapped.append(seconds)
     useful = pixels * pixels / 1e6

@@ -45,17 +45,19 @@ def continent(folder: Path) -> dict[str, Any]:
     """Plan the continent in this process: from the file of the catalogue to the figures."""
     from europe import GRID, TILING
 
+    from bocage.mapping.inventory import Inventory
     from bocage.mapping.lattice import Lattice
     from bocage.mapping.machines import Machine
     from bocage.mapping.planning import make_plan
     from bocage.mapping.receipt import Recipe
     from bocage.scenes.catalogue import Catalogue
+    from bocage.storage import FolderStorage
 
     recipe = Recipe(GRID, Lattice.of(512, 0.25), "benchmark", "0" * 64)
     clock = time.perf_counter()
     catalogue = Catalogue.open(folder / "scenes.parquet", GRID)
     opened = time.perf_counter() - clock
-    found = make_plan(catalogue, TILING, recipe, folder / "map", area=None)
+    found = make_plan(catalogue, TILING, recipe, Inventory.open(FolderStorage(folder / "map")), area=None)
     figures = found.as_dict([Machine("gpu", 1, 1, 100.0)])
     seconds = time.perf_counter() - clock
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from small_projects import write_scene
 
-from bocage.files import digest_file
 from bocage.grid import Bounds, Grid, Tiling
 from bocage.mapping.crew import Report, supervise
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.local import Processes
 from bocage.mapping.planning import TileJob, make_plan
-from bocage.mapping.receipt import Recipe, TileSummary
+from bocage.mapping.receipt import Recipe, TileSummary, cog_name
 from bocage.mapping.supervision import Ready
 from bocage.mapping.worker import Work
 from bocage.models import build_network, load_model
@@ -38,6 +39,7 @@ from bocage.models.item import ModelDescription
 from bocage.models.package import save_package
 from bocage.outcome import Refusal
 from bocage.scenes import BANDS, Catalogue, open_scene, recognise
+from bocage.storage import FolderStorage
 
 GRID = Grid("EPSG:3035", 2.0)
 WANTED = 1.7
@@ -88,7 +90,7 @@ class TogetherCrew:
 
 
 def prepare(folder: Path, tiles: int, pixels: int) -> tuple[Work, tuple[TileJob, ...]]:
-    """Write a scene over a row of tiles and a model package; return the work without a folder for it, and the jobs."""
+    """Write a scene over a row of tiles and a model package; return the work and the jobs."""
     tiling = Tiling(GRID, pixels * GRID.resolution)
     edge = tiling.size
     scenes = []
@@ -102,9 +104,10 @@ def prepare(folder: Path, tiles: int, pixels: int) -> tuple[Work, tuple[TileJob,
     save_package(folder / "model", build_network(name, pretrained=False), description)
     segmenter = load_model(folder / "model")
     recipe = Recipe(GRID, Lattice.of(CHIP, 0.25, segmenter.multiple), "slf", segmenter.digest)
-    work = Work(recipe, folder / "map", 4, partial(load_model, folder / "model"), open_scene)
+    storage = FolderStorage(folder / "map")
+    work = Work(recipe, storage, 4, partial(load_model, folder / "model"), open_scene)
     area = Bounds(0, -edge, tiles * edge, 0)
-    return work, make_plan(Catalogue(scenes), tiling, recipe, work.folder, area=area).jobs
+    return work, make_plan(Catalogue(scenes), tiling, recipe, Inventory.open(storage), area=area).jobs
 
 
 def time_workers(
@@ -121,7 +124,7 @@ def time_workers(
     names = [result.id for result in results if isinstance(result, TileSummary)]
     if len(names) < len(jobs):
         raise RuntimeError(f"{len(jobs) - len(names)} tiles were quarantined")
-    digests = [digest_file(work.folder / f"{name}.tif") for name in sorted(names)]
+    digests = [sha256(work.storage.read(cog_name(name))).hexdigest() for name in sorted(names)]
     return last - crew.ready_at, crew.ready_at - started, digests
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ("tests.object_store",)
+
 # The first example of a law may load a library; no test asserts a time.
 settings.register_profile("bocage", deadline=None)
 settings.load_profile("bocage")

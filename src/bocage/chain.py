@@ -21,7 +21,7 @@ from typing import Any, Literal
 from bocage.errors import BocageError
 from bocage.files import digest_file, digest_json
 from bocage.project import Project
-from bocage.receipts import Receipt, sizes
+from bocage.receipts import Receipt, object_sizes, sizes
 from bocage.reference.noted import digest_of, looked_at_again, notes_of
 from bocage.settings import LayerSettings
 from bocage.stages import STAGES, Stage, stage_named
@@ -96,10 +96,20 @@ def _why_stale(project: Project, stage: Stage, receipt: Receipt, look: _Look) ->
         if not behind.changed:
             return "the files of a layer were others when it ran"
         return f"{_first(behind.changed)}, behind a layer, is missing or changed"
-    gone = [name for name, size in receipt.outputs.items() if _size(project.folder / name) != size]
+    gone = _gone(receipt.outputs, project.folder)
     if gone:
         return f"{_first(gone)} is missing or changed"
     return ""
+
+
+def _gone(outputs: dict[str, int], folder: Path) -> list[str]:
+    """Return the outputs that are missing or of another size; a store is listed once."""
+    objects = object_sizes({name.rpartition("/")[0] for name in outputs if name.startswith("s3://")})
+    return [
+        name
+        for name, size in outputs.items()
+        if (objects.get(name) if name.startswith("s3://") else _size(folder / name)) != size
+    ]
 
 
 def _first(names: Sequence[str]) -> str:
@@ -176,7 +186,7 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
         figures=outcome.figures,
         refused=outcome.refused,
         left=outcome.left,
-        outputs=sizes(outcome.outputs, project.folder),
+        outputs=sizes(outcome.outputs, project.folder) | object_sizes(outcome.buckets),
     )
     receipt.write(project.receipts_folder)
     for refusal in outcome.refused:

@@ -38,9 +38,12 @@ class Outcome:
     left
         Names of what failed for reasons that may not hold the next time (a worker died): the stage is not up to date
         while there are any, although nothing that it reads has changed.
+    buckets
+        ``s3://`` URLs of prefixes that the stage owns and has brought up to date, as it has the outputs.
     """
 
     outputs: tuple[Path, ...]
     figures: dict[str, Any] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     left: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bocage.errors import ProjectError, SettingsError
 from bocage.files import write_text
 from bocage.grid import Bounds, Grid, Tiling
 from bocage.settings import Settings
+from bocage.storage import Storage, open_storage
 
 SETTINGS_FILE = "bocage.toml"
 
@@ -91,6 +93,19 @@ class Project:
             return [path]
         return sorted(Path(*path.parts[:magic]).glob(str(Path(*path.parts[magic:]))))
 
+    def location(self, text: str) -> Path | str:
+        """Return what a setting names that may lie elsewhere: a path, from the project folder on, or an ``s3://`` URL.
+
+        ``${NAME}`` and ``${NAME:-default}`` stand for environment variables.
+
+        Raises
+        ------
+        SettingsError
+            If an environment variable without a default is not set.
+        """
+        text = _expand(text)
+        return text if text.startswith("s3://") else self.folder / text
+
     @property
     def scenes_file(self) -> Path:
         """The catalogue of scenes, STAC GeoParquet."""
@@ -127,9 +142,30 @@ class Project:
         return self.folder / "benchmark"
 
     @property
+    def map_location(self) -> Path | str:
+        """Where the probability tiles and their STAC Items lie: a folder, or the ``s3://`` URL of a prefix."""
+        return self.location(self.settings.mapping.folder)
+
+    @property
     def map_folder(self) -> Path:
-        """Probability tiles and their STAC Items."""
-        return self.folder / "map"
+        """The same, for what can only work in a folder.
+
+        Raises
+        ------
+        SettingsError
+            If the map lies in a bucket.
+        """
+        if isinstance(self.map_location, str):
+            raise SettingsError(
+                f"mapping.folder is {self.map_location}, and this needs a folder",
+                "copy the map into a folder and set that",
+            )
+        return self.map_location
+
+    @cached_property
+    def map_storage(self) -> Storage:
+        """The same, as a storage; every stage reads and writes tiles through it."""
+        return open_storage(self.map_location)
 
     @property
     def homogeneity_file(self) -> Path:

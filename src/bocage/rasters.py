@@ -6,7 +6,8 @@ and by then the caller may believe the write succeeded. A raster that Bocage wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from rasterio.io import MemoryFile
 from bocage.errors import StorageError
 from bocage.files import write_bytes
 from bocage.grid import SNAP, Grid, Window
+from bocage.storage import Storage
 
 Compression = Literal["DEFLATE", "LZW", "ZSTD"]
 
@@ -140,28 +142,62 @@ def read_window(path: Path, grid: Grid, window: Window, *, band: int = 1, fill: 
     StorageError
         If the file cannot be opened or read.
     """
+    with _errors(str(path)), rasterio.open(path) as file:
+        return window_of(file, grid, window, band=band, fill=fill)
+
+
+@contextmanager
+def open_stored(storage: Storage, name: str) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster of a storage, which has no files beside it.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be opened, or read while it is open.
+    """
+    href = storage.href(name)
+    # GDAL would list the whole storage for files beside this one, and remember a tile that is written anew meanwhile.
+    alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_VSIL_CURL_NON_CACHED=href)
+    with _errors(f"{storage.root}/{name}"), alone, rasterio.open(href) as file:
+        yield file
+
+
+@contextmanager
+def _errors(name: str) -> Iterator[None]:
     try:
-        with rasterio.open(path) as file:
-            own = _lattice_window(file, grid, path)
-            result = np.full(window.shape, fill, dtype=file.dtypes[band - 1])
-            shared = window.intersection(own)
-            if shared is not None:
-                rows, columns = shared.slices(own)
-                result[shared.slices(window)] = file.read(
-                    band, window=((rows.start, rows.stop), (columns.start, columns.stop))
-                )
-            return result
+        yield
     except RasterioError as error:
-        raise StorageError(f"{path} cannot be read: {error}", "remove it and run the stage again") from error
+        raise StorageError(
+            f"{name} cannot be read: {error}", "see that its storage answers, or remove it and run the stage again"
+        ) from error
 
 
-def _lattice_window(file: rasterio.DatasetReader, grid: Grid, path: Path) -> Window:
+def window_of(
+    file: rasterio.DatasetReader, grid: Grid, window: Window, *, band: int = 1, fill: float = 0
+) -> NDArray[np.generic]:
+    """Read a window of an open raster as :func:`read_window` does.
+
+    Raises
+    ------
+    StorageError
+        If the raster does not lie on the lattice.
+    """
+    own = _lattice_window(file, grid)
+    result = np.full(window.shape, fill, dtype=file.dtypes[band - 1])
+    shared = window.intersection(own)
+    if shared is not None:
+        rows, columns = shared.slices(own)
+        result[shared.slices(window)] = file.read(band, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+    return result
+
+
+def _lattice_window(file: rasterio.DatasetReader, grid: Grid) -> Window:
     """Return the lattice window of an open raster, refusing one that lies between the lattice's pixels."""
     transform = file.transform
     column, row = transform.c / grid.resolution, -transform.f / grid.resolution
     aligned = abs(transform.a - grid.resolution) < SNAP * grid.resolution and transform.b == transform.d == 0
     if not aligned or max(abs(column - round(column)), abs(row - round(row))) > 100 * SNAP:
         raise StorageError(
-            f"{path} does not lie on the lattice of {grid.resolution} m", "remove it and run the stage again"
+            f"{file.name} does not lie on the lattice of {grid.resolution} m", "remove it and run the stage again"
         )
     return Window(round(column), round(row), file.width, file.height)

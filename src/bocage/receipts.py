@@ -15,6 +15,7 @@ from typing import Any, Literal
 from bocage.errors import StorageError
 from bocage.files import write_json
 from bocage.outcome import Refusal
+from bocage.storage import open_storage
 
 Status = Literal["running", "done", "failed"]
 
@@ -28,7 +29,7 @@ class Receipt:
     inputs
         Digest of all that the stage read: its settings, the receipts of earlier stages, files from outside.
     outputs
-        File names, relative to the project folder, with their sizes in bytes.
+        File names, relative to the project folder, and URLs of objects, with their sizes in bytes.
     started
         Time of the start, ISO 8601 in UTC.
     made
@@ -101,3 +102,14 @@ def sizes(paths: Iterable[Path], root: Path) -> dict[str, int]:
                 name = file.relative_to(root) if file.is_relative_to(root) else file
                 found[str(name)] = file.stat().st_size
     return found
+
+
+def object_sizes(buckets: Iterable[str]) -> dict[str, int]:
+    """Return the size of every object directly under some ``s3://`` URLs, by its own URL.
+
+    Raises
+    ------
+    StorageError
+        If a store cannot be listed.
+    """
+    return {f"{url}/{name}": stored.size for url in buckets for name, stored in open_storage(url).list().items()}

@@ -27,6 +27,7 @@ from bocage.scenes.deliveries.image import Image, Part
 from bocage.scenes.reader import Patch
 from bocage.scenes.scene import Scene
 from bocage.scenes.stretch import Method
+from bocage.storage import FolderStorage, Storage
 
 GRID = Grid("EPSG:3035", 2.0)
 BANDS = ("red", "green", "blue", "nir")
@@ -160,5 +161,6 @@ def fake_recipe(chip: int = 64, overlap: float = 0.25) -> Recipe:
     return Recipe(GRID, Lattice.of(chip, overlap, 4), "fake", "f" * 64)
 
 
-def fake_work(folder: Path, *, slow: bool = False) -> Work:
-    return Work(fake_recipe(), folder, 4, load_slow if slow else load_fake, open_fake)
+def fake_work(place: Path | Storage, *, slow: bool = False) -> Work:
+    storage = FolderStorage(place) if isinstance(place, Path) else place
+    return Work(fake_recipe(), storage, 4, load_slow if slow else load_fake, open_fake)

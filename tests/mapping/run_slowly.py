@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bocage.grid import Bounds, Tiling
 from bocage.mapping.engines import make_engine
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.planning import Plan, make_plan
 from bocage.mapping.receipt import TileSummary
 from bocage.scenes import Catalogue
@@ -23,7 +24,8 @@ def catalogue(folder: Path) -> Catalogue:
 def plan_of(folder: Path) -> Plan:
     """Plan the tiles of ``AREA``."""
     tiling = Tiling(GRID, SIZE * GRID.resolution)
-    return make_plan(catalogue(folder), tiling, fake_work(folder).recipe, folder, area=AREA)
+    work = fake_work(folder)
+    return make_plan(catalogue(folder), tiling, work.recipe, Inventory.open(work.storage), area=AREA)
 
 
 def run(folder: Path, workers: int = 1, *, slow: bool = False, engine: str = "local") -> list[TileSummary]:

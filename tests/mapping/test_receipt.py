@@ -7,10 +7,12 @@ import pytest
 
 from bocage.files import digest_file
 from bocage.grid import Bounds, Tile, Tiling
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.planning import make_plan
-from bocage.mapping.receipt import Recipe, SceneMark, is_done, read_summary
+from bocage.mapping.receipt import Recipe, SceneMark
 from bocage.mapping.worker import Worker
 from bocage.scenes import Catalogue
+from bocage.storage import FolderStorage
 from tests.mapping.fakes import GRID, fake_recipe, fake_scene, fake_work
 from tests.mapping.run_slowly import plan_of, run
 
@@ -36,7 +38,9 @@ def test_dated_scenes_date_the_tile(tmp_path: Path) -> None:
     scenes = tuple(
         replace(fake_scene(f"d{day}", tile.window), acquired=datetime(2021, 7, day, 10, tzinfo=UTC)) for day in (3, 9)
     )
-    job = make_plan(Catalogue(scenes), Tiling(GRID, 320), fake_recipe(), tmp_path, area=None).jobs[0]
+    job = make_plan(
+        Catalogue(scenes), Tiling(GRID, 320), fake_recipe(), Inventory.open(FolderStorage(tmp_path)), area=None
+    ).jobs[0]
     Worker(fake_work(tmp_path)).run(job)
     item = pystac.Item.from_file(str(tmp_path / f"{tile.id}.json"))
     item.validate()
@@ -57,8 +61,9 @@ def test_tile_of_another_recipe_is_stale(tmp_path: Path, changed: Recipe) -> Non
     run(tmp_path)
     job = plan_of(tmp_path).done[0]
     marks = [SceneMark.of(scene) for scene in job.scenes]
-    assert is_done(tmp_path, job.tile.id, fake_recipe().key(job.tile.window, marks))
-    assert not is_done(tmp_path, job.tile.id, changed.key(job.tile.window, marks))
+    inventory = Inventory.open(FolderStorage(tmp_path))
+    assert inventory.is_done(job.tile.id, fake_recipe().key(job.tile.window, marks))
+    assert not inventory.is_done(job.tile.id, changed.key(job.tile.window, marks))
 
 
 def test_key_depends_on_scenes_and_radiometry_but_not_on_their_order() -> None:
@@ -81,7 +86,9 @@ def test_tile_without_valid_pixel_is_noted_and_not_written(tmp_path: Path) -> No
     # The footprint reaches into the tile, but the slanted edge of the scene leaves its lower part without data.
     low = Tiling(GRID, 80)
     recipe = fake_recipe()
-    jobs = make_plan(Catalogue((scene,)), low, recipe, tmp_path, area=GRID.bounds(tile.window)).jobs
+    jobs = make_plan(
+        Catalogue((scene,)), low, recipe, Inventory.open(FolderStorage(tmp_path)), area=GRID.bounds(tile.window)
+    ).jobs
     worker = Worker(fake_work(tmp_path))
     summaries = [worker.run(job) for job in jobs]
     empty = [summary for summary in summaries if not summary.valid_pixels]
@@ -93,7 +100,8 @@ def test_tile_without_valid_pixel_is_noted_and_not_written(tmp_path: Path) -> No
         item.validate()
         assert not item.assets
         assert summary.chips == 0
-    assert not make_plan(Catalogue((scene,)), low, recipe, tmp_path, area=GRID.bounds(tile.window)).jobs
+    inventory = Inventory.open(FolderStorage(tmp_path))
+    assert not make_plan(Catalogue((scene,)), low, recipe, inventory, area=GRID.bounds(tile.window)).jobs
 
 
 def test_scene_that_breaks_during_the_run_is_quarantined_and_redone_when_mended(tmp_path: Path) -> None:
@@ -107,7 +115,7 @@ def test_scene_that_breaks_during_the_run_is_quarantined_and_redone_when_mended(
     assert quarantined
     assert len(quarantined) < len(summaries)
     for name in quarantined:
-        summary = read_summary(folder, name)
+        summary = Inventory.open(FolderStorage(folder)).summary(name)
         assert summary is not None
         (refusal,) = summary.refused
         assert refusal.subject == "b"

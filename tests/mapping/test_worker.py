@@ -3,6 +3,7 @@
 import json
 import tempfile
 import threading
+from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bocage.errors import MappingError, ModelError
+from bocage.errors import MappingError, ModelError, StorageError
 from bocage.files import digest_file
 from bocage.grid import Tile, Window
 from bocage.mapping import chips, worker
 from bocage.mapping.fusion import NODATA
+from bocage.mapping.inventory import write_tile
 from bocage.mapping.planning import TileJob
+from bocage.mapping.receipt import Recipe, TileSummary
+from bocage.mapping.tile import TileResult
 from bocage.mapping.worker import UNDER_WAY, Worker
-from bocage.rasters import write_cog
+from bocage.scenes.scene import Scene
+from bocage.storage import Storage
 from tests.mapping.fakes import FakeSegmenter, fake_scene, fake_work
 
 AREA = Window(-90, 40, 200, 160)
@@ -123,13 +128,13 @@ def test_a_tile_is_written_while_the_next_one_is_mapped(tmp_path: Path, monkeypa
     model = Watched()
     waited: list[bool] = []
 
-    def slow(path: Path, *arguments: object, **options: object) -> None:
-        if path.stem == "tile0":
+    def slow(storage: Storage, result: TileResult, recipe: Recipe, scenes: Sequence[Scene]) -> TileSummary:
+        if result.tile.id == "tile0":
             model.called.clear()
             waited.append(model.called.wait(PATIENCE))
-        write_cog(path, *arguments, **options)  # type: ignore[arg-type]
+        return write_tile(storage, result, recipe, scenes)
 
-    monkeypatch.setattr(worker, "write_cog", slow)
+    monkeypatch.setattr(worker, "write_tile", slow)
     jobs = jobs_of(tiles_of(100), [AREA])
     one = Worker(fake_work(tmp_path), model)
     summaries = [future.result(PATIENCE) for future in [one.begin(job) for job in jobs]]
@@ -147,12 +152,12 @@ def test_no_more_tiles_are_held_than_are_said_to_be(tmp_path: Path, monkeypatch:
     started: list[str] = []
     go = threading.Event()
 
-    def blocked(path: Path, *arguments: object, **options: object) -> None:
-        started.append(path.stem)
+    def blocked(storage: Storage, result: TileResult, recipe: Recipe, scenes: Sequence[Scene]) -> TileSummary:
+        started.append(result.tile.id)
         go.wait(PATIENCE)
-        write_cog(path, *arguments, **options)  # type: ignore[arg-type]
+        return write_tile(storage, result, recipe, scenes)
 
-    monkeypatch.setattr(worker, "write_cog", blocked)
+    monkeypatch.setattr(worker, "write_tile", blocked)
     one = Worker(fake_work(tmp_path), FakeSegmenter())
     futures = [one.begin(job) for job in jobs_of(tiles_of(70), [AREA])]
     assert len(futures) > UNDER_WAY + 1
@@ -165,10 +170,10 @@ def test_no_more_tiles_are_held_than_are_said_to_be(tmp_path: Path, monkeypatch:
 
 
 def test_an_error_is_that_of_its_own_tile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, *arguments: object, **options: object) -> None:
-        if path.stem == "tile0":
-            raise OSError(28, "No space left on device")
-        write_cog(path, *arguments, **options)  # type: ignore[arg-type]
+    def full(storage: Storage, result: TileResult, recipe: Recipe, scenes: Sequence[Scene]) -> TileSummary:
+        if result.tile.id == "tile0":
+            raise StorageError("the disk is full", "free some space")
+        return write_tile(storage, result, recipe, scenes)
 
     class Poisoned(FakeSegmenter):
         """Fails on the chip of the third tile."""
@@ -188,11 +193,11 @@ def test_an_error_is_that_of_its_own_tile(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(poison) == 1
     for path in tmp_path.iterdir():
         path.unlink()
-    monkeypatch.setattr(worker, "write_cog", full)
+    monkeypatch.setattr(worker, "write_tile", full)
     one = Worker(fake_work(tmp_path), Poisoned())
     futures = [one.begin(job) for job in jobs]
     wait(futures)
-    assert [type(future.exception()) for future in futures] == [OSError, type(None), ModelError, type(None)]
+    assert [type(future.exception()) for future in futures] == [StorageError, type(None), ModelError, type(None)]
     kept = {"tile1", "tile3"}
     assert {path.stem for path in tmp_path.iterdir()} == kept
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.{end}" for name in kept for end in ("tif", "json")}

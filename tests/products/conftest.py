@@ -17,7 +17,18 @@ from tests.features.landscape import disk, make_project, rectangle, write_layer,
 
 # 2 x 1 km at 2 m, off the multiples of 1000 m.
 WINDOW = Window(2_150_120, -1_500_520, 1000, 500)
-LAYERS = '[[reference.layers]]\nkind = "crop_types"\npaths = ["layers/crops.tif"]\n[products]\ndate = "20210714"\n'
+LAYERS = """
+[[reference.layers]]
+kind = "crop_types"
+paths = ["layers/crops.tif"]
+[[reference.layers]]
+kind = "tree_cover_density"
+paths = ["layers/trees.tif"]
+[products]
+date = "20210714"
+organisation = "Office of Hedges"
+email = "hedges@example.org"
+"""
 
 
 def landscape() -> np.ndarray:
@@ -40,6 +51,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Outcome]
     window = coarse.window(Bounds(4_300_000, 2_999_000, 4_303_000, 3_002_000))
     crops = np.where(rectangle(window.shape, 0, 0, 300, 60), 1110, 0).astype(np.uint16)
     write_layer(folder / "layers/crops.tif", crops, coarse, window, 65535)
+    cover = np.where(rectangle(window.shape, 150, 70, 40, 50), 80, 0).astype(np.uint8)
+    write_layer(folder / "layers/trees.tif", cover, coarse, window, 255)
     extract_features(project)
     return project, write_products(project)
 
@@ -49,7 +62,7 @@ def copied(written: tuple[Project, Outcome], tmp_path: Path) -> Callable[[str], 
     """Return a function that copies the product of a variable and form alone into an empty folder."""
 
     def copy(part: str) -> Path:
-        source = next(path for path in written[1].outputs if part in path.name)
+        source = next(path for path in written[1].outputs if part in path.name and path.suffix in {".tif", ".gpkg"})
         return Path(shutil.copy(source, tmp_path / source.name))
 
     return copy

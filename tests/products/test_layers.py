@@ -1,46 +1,93 @@
+import json
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 
-from bocage.errors import ProductError, ProjectError
+from bocage.errors import ProductError, ProjectError, StorageError
 from bocage.features.extraction import extract_features
 from bocage.files import write_json
 from bocage.outcome import Outcome
-from bocage.products import check_products, layers, write_products
+from bocage.products import check_products, delivery, layers, write_products
 from bocage.project import Project
 from bocage.rasters import read_window
 from tests.features.landscape import make_project, rectangle, write_mosaic
 from tests.products.conftest import WINDOW, landscape
 
+PLAIN = "[products]\nweb_tiles = false\n"
 STEM = "clms_hrlslf_{}_e43n30_03035_v01_r00_20210714.{}"
+
+
+RASTERS = ("swf_s2021_r5m", "wvl_s2021_r5m", "wvcl_s2021_r5m", "fm_s2021_r5m", "cm_s2021_r5m", "swf_s2021_r100m")
 
 
 def test_every_layer_is_written_under_its_name_and_passes_its_own_checks(written: tuple[Project, Outcome]) -> None:
     project, outcome = written
     expected = {
-        STEM.format(part, suffix)
-        for part, suffix in (
-            ("swf_s2021_r5m", "tif"),
-            ("wvl_s2021_r5m", "tif"),
-            ("fm_s2021_r5m", "tif"),
-            ("cm_s2021_r5m", "tif"),
-            ("swf_s2021_r100m", "tif"),
-            ("swf_s2021_vec", "gpkg"),
-            ("swf_s2021_vec", "parquet"),
-        )
+        *(STEM.format(part, suffix) for part in RASTERS for suffix in ("tif", "tif.aux.xml", "json")),
+        *(STEM.format("swf_s2021_vec", suffix) for suffix in ("gpkg", "parquet", "json")),
+        *(f"metadata/{STEM.format(part, 'xml')}" for part in (*RASTERS, "swf_s2021_vec")),
+        *(f"extensions/bocage_{STEM.format('swf_s2021_vec', suffix)}" for suffix in ("gpkg", "parquet", "pmtiles")),
     }
-    assert {path.name for path in outcome.outputs} == expected
-    assert {path.name for path in project.products_folder.iterdir()} == expected
+    folder = project.products_folder
+    assert {path.relative_to(folder).as_posix() for path in outcome.outputs} == expected
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == expected
     assert outcome.refused == ()
     assert outcome.figures["checks"]["failed"] == 0
-    verdicts = check_products(project.products_folder)
+    verdicts = check_products(folder)
     assert [verdict for verdict in verdicts if not verdict.passed] == []
-    assert {"raster and vector", "overlap", "neighbours", "origin", "colour table"} <= {
-        verdict.rule for verdict in verdicts
-    }
+    kept = {verdict.rule for verdict in verdicts if verdict.outcome == "pass"}
+    assert {"vector.overlap", "vector.neighbours", "vector.extra_columns", "raster.origin", "raster.colours"} <= kept
+    assert {"metadata.elements", "raster.attribute_rows", "set.density", "set.area"} <= kept
+
+
+def test_what_bocage_knows_more_lies_beside(written: tuple[Project, Outcome]) -> None:
+    project = written[0]
+    folder = project.products_folder / "extensions"
+    typed = gpd.read_file(next(folder.glob("*.gpkg")))
+    features = gpd.read_parquet(next(project.features_folder.glob("*.parquet")))
+    assert typed.columns.tolist() == features.columns.tolist()
+    assert typed["slf_type"].tolist() == features["slf_type"].tolist()
+    tiles = pyogrio.read_info(next(folder.glob("*.pmtiles")))
+    assert (tiles["crs"], tiles["driver"]) == ("EPSG:3857", "PMTiles")
+    assert {"slf_type", "width_m", "confidence"} <= set(tiles["fields"])
+    item = json.loads(next(project.products_folder.glob("*_vec_*.json")).read_bytes())
+    assert set(item["assets"]) == {"data", "geoparquet", "metadata", "data-typed", "geoparquet-typed", "tiles-typed"}
+    assert all((project.products_folder / asset["href"]).is_file() for asset in item["assets"].values())
+
+
+def test_what_the_inputs_do_not_allow_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    project = make_project(tmp_path, more=PLAIN)
+    write_mosaic(project, WINDOW, landscape())
+    extract_features(project)
+    outcome = write_products(project)
+    assert set(outcome.figures["left_out"]) == {"fm", "cm", "psil", "stl", "swfc"}
+    assert "tree_cover_density" in outcome.figures["left_out"]["fm"]
+    assert outcome.refused == ()
+    assert not [path for path in outcome.outputs if "_fm_" in path.name or "_cm_" in path.name]
+
+
+def test_the_confidence_is_the_distance_from_the_threshold(written: tuple[Project, Outcome]) -> None:
+    with layer(written[0], "wvcl_s2021_r5m") as file, layer(written[0], "wvl_s2021_r5m") as woody:
+        sure, state = file.read(1), woody.read(1)
+    np.testing.assert_array_equal(sure == 255, state == 255)
+    assert sure[state == 1].max() == 100
+    assert sure[state != 255].max() <= 100
+
+
+def test_a_failure_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path, more=PLAIN)
+    write_mosaic(project, WINDOW, landscape())
+    extract_features(project)
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "write_vector", lambda *_: (_ for _ in ()).throw(StorageError("full", "free space")))
+        with pytest.raises(StorageError, match="full"):
+            write_products(project)
+    assert list(project.products_folder.iterdir()) == []
+    write_products(project)
 
 
 def layer(project: Project, part: str) -> rasterio.DatasetReader:
@@ -49,7 +96,7 @@ def layer(project: Project, part: str) -> rasterio.DatasetReader:
 
 def test_nodata_of_the_mosaic_is_255_in_every_layer_and_nothing_else_is(written: tuple[Project, Outcome]) -> None:
     project = written[0]
-    for part in ("swf_s2021_r5m", "wvl_s2021_r5m", "fm_s2021_r5m"):
+    for part in ("swf_s2021_r5m", "wvl_s2021_r5m", "fm_s2021_r5m", "cm_s2021_r5m"):
         with layer(project, part) as file:
             known = file.read(1) != 255
             # 2 km x 900 m are known, and what is padded is not.
@@ -95,12 +142,16 @@ def test_density_follows_the_5_m_layer(written: tuple[Project, Outcome]) -> None
     np.testing.assert_allclose(density[known], mean, atol=0.5)
 
 
+def contents(project: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in project.products_folder.rglob("*") if path.is_file()}
+
+
 def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, more=PLAIN)
     write_mosaic(project, WINDOW, landscape())
     extract_features(project)
     first = write_products(project)
-    content = {path.name: path.read_bytes() for path in first.outputs}
+    content = contents(project)
     assert all("_20211231." in name for name in content)
     with monkeypatch.context() as patch:
         patch.setattr(layers, "_write_cell", lambda *_: pytest.fail("written again"))
@@ -108,7 +159,7 @@ def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: p
     for path in first.outputs[:3]:
         path.unlink()
     write_products(project)
-    assert {path.name: path.read_bytes() for path in project.products_folder.iterdir()} == content
+    assert contents(project) == content
 
 
 def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> None:
@@ -119,13 +170,12 @@ def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> N
     (project.products_folder / "notes.txt").write_text("kept")
     project = make_project(tmp_path, more='[products]\nversion = "v02"\n')
     outcome = write_products(project)
-    names = {path.name for path in project.products_folder.iterdir()}
-    assert names == {path.name for path in outcome.outputs} | {"notes.txt"}
+    assert set(contents(project)) == {path.name for path in outcome.outputs} | {"notes.txt"}
     assert all("_v02_" in path.name for path in outcome.outputs)
 
 
 def test_products_of_a_cell_that_is_no_longer_mapped_are_removed(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, more=PLAIN)
     write_mosaic(project, WINDOW, landscape())
     extract_features(project)
     outcome = write_products(project)
@@ -136,7 +186,7 @@ def test_products_of_a_cell_that_is_no_longer_mapped_are_removed(tmp_path: Path)
     assert write_products(project).figures == outcome.figures
     assert not gone.exists()
     assert not receipt.exists()
-    assert {path.name for path in project.products_folder.iterdir()} == {path.name for path in outcome.outputs}
+    assert set(contents(project)) == {path.name for path in outcome.outputs}
 
 
 def test_a_map_without_features_gives_empty_valid_products(tmp_path: Path) -> None:
@@ -158,8 +208,8 @@ def test_a_local_grid_writes_5_m_layers_under_its_own_code(tmp_path: Path) -> No
     assert all("_26917_" in path.name for path in outcome.outputs)
     failed = {verdict.rule for verdict in check_products(project.products_folder) if not verdict.passed}
     # Features of 1.2 m on cells of 5 m: one hedge of 10.2 m cannot agree in area.
-    assert failed <= {"raster and vector"}
-    woody = next(path for path in outcome.outputs if "_wvl_" in path.name)
+    assert failed <= {"set.area"}
+    woody = next(path for path in outcome.outputs if "_wvl_" in path.name and path.suffix == ".tif")
     grid = project.grid.__class__("EPSG:26917", 5.0)
     assert (read_window(woody, grid, grid.window(project.grid.bounds(window))) == 1).any()
 

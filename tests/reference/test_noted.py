@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from tests.scenes.conftest import ObjectStore, object_store, store_endpoint
+from tests.object_store import ObjectStore
 
 from bocage.chain import run_stage, state_of
 from bocage.project import Project
@@ -25,7 +25,6 @@ from bocage.stages import STAGES, stage_named
 Writer = Callable[..., Path]
 Maker = Callable[..., Project]
 LEFT, TOP = 4_000_000.0, 3_000_000.0
-__all__ = ["object_store", "store_endpoint"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
-from tests.scenes.conftest import ObjectStore, object_store, store_endpoint
+from tests.object_store import ObjectStore
 
 from bocage.errors import LayerError
 from bocage.grid import Window
@@ -24,7 +24,6 @@ from bocage.settings import LayerSettings
 Writer = Callable[..., Path]
 Maker = Callable[..., Project]
 LEFT, TOP = 4_000_000.0, 3_000_000.0
-__all__ = ["object_store", "store_endpoint"]
 
 
 def tcd(*paths: str, **more: Any) -> LayerSettings:

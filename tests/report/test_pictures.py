@@ -1,6 +1,7 @@
 """Pictures: real PNGs of the right content, and numbers that do not change on the way to them."""
 
 import io
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -10,7 +11,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 
 from bocage.grid import Bounds
 from bocage.project import Project
-from bocage.report.album import coarse_mosaic, map_tiles
+from bocage.report.album import coarse_mosaic
 from bocage.report.chips import Example, chip_table, errors_of
 from bocage.report.pictures import features_over_imagery, learning_curves, mosaic, nice_length, scenes_and_samples
 
@@ -72,8 +73,8 @@ def test_scale_bar_lengths(most: float, length: float) -> None:
     assert nice_length(most) == pytest.approx(length)
 
 
-def test_coarse_mosaic_keeps_place_and_value(full_project: Project) -> None:
-    found = coarse_mosaic(map_tiles(full_project), most=250)
+def test_coarse_mosaic_keeps_place_and_value(full_project: Project, tmp_path: Path) -> None:
+    found = coarse_mosaic(full_project, most=250)
     assert found is not None
     probability, bounds = found
     assert probability.shape == (250, 250)
@@ -81,4 +82,4 @@ def test_coarse_mosaic_keeps_place_and_value(full_project: Project) -> None:
     # The false patch of value 190 lies at rows 560 to 600 and columns 300 to 420 of 1000.
     assert probability[145, 90] == pytest.approx(190 / 254, abs=0.01)
     assert np.isnan(probability[2, 200])
-    assert coarse_mosaic([]) is None
+    assert coarse_mosaic(Project(tmp_path, full_project.settings)) is None

@@ -21,7 +21,7 @@ from bocage.project import Project
 from bocage.scenes import BANDS, Catalogue, catalogue_scenes, cataloguing, open_scene, recognise
 from bocage.scenes.recognition import Recognition, recognise_delivery
 from bocage.scenes.register import Register
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.rasters import noise, write_raster, write_sidecar
 
 

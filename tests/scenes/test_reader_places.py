@@ -16,7 +16,7 @@ from rasterio.enums import Resampling
 from bocage.errors import SceneError
 from bocage.grid import Grid, Window
 from bocage.scenes import open_scene, recognise
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.rasters import noise, write_raster
 
 GRID = Grid("EPSG:3035", 2.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 
 from bocage.accuracy.sampling import ReadProbability
 from bocage.errors import AccuracyError
-from bocage.files import digest_file, digest_json, finished
+from bocage.files import digest_json
 from bocage.grid import Window
+from bocage.mapping import mosaic_tiles, read_probability
+from bocage.mapping.receipt import cog_name, receipt_name
 from bocage.project import Project
+from bocage.storage import read_all
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -56,9 +60,9 @@ def population_of(project: Project) -> Population:
     AccuracyError
         If there is no map, or no test cell.
     """
-    names = [path.stem for path in finished(project.map_folder, "*.tif")]
+    names = mosaic_tiles(project)
     if not names:
-        raise AccuracyError(f"{project.map_folder} holds no map", "run: bocage map")
+        raise AccuracyError(f"{project.map_storage.root} holds no map", "run: bocage map")
     if project.settings.accuracy.population == "test":
         return _test_cells(project)
     cells = []
@@ -69,7 +73,9 @@ def population_of(project: Project) -> Population:
         if inside is not None:
             cells.append(Cell(name, inside))
     if not cells:
-        raise AccuracyError(f"no tile in {project.map_folder} touches area.bbox", "run: bocage map, or mend area.bbox")
+        raise AccuracyError(
+            f"no tile in {project.map_storage.root} touches area.bbox", "run: bocage map, or mend area.bbox"
+        )
     return Population(
         "area", f"all pixels of {len(cells)} mapped tiles, ground that training has seen among them", tuple(cells)
     )
@@ -77,7 +83,6 @@ def population_of(project: Project) -> Population:
 
 def map_reader(project: Project) -> ReadProbability:
     """Return the function that reads the probability of a window, 0 to 254, 255 nodata."""
-    from bocage.mapping import read_probability
 
     def read(window: Window) -> NDArray[np.uint8]:
         return read_probability(project, window)[0]
@@ -87,11 +92,14 @@ def map_reader(project: Project) -> ReadProbability:
 
 def map_digest(project: Project) -> str:
     """Return a digest of the map: of its receipts, or of a tile that has none."""
-    parts = {}
-    for path in finished(project.map_folder, "*.tif"):
-        receipt = path.with_suffix(".json")
-        parts[path.stem] = digest_file(receipt if receipt.is_file() else path)
-    return digest_json(parts)
+    storage = project.map_storage
+    stored = storage.list()
+    tiles = [name.removesuffix(".tif") for name in stored if name.endswith(".tif")]
+    names = [receipt_name(tile) if receipt_name(tile) in stored else cog_name(tile) for tile in tiles]
+    contents = read_all(storage, names)
+    return digest_json(
+        {tile: hashlib.sha256(content).hexdigest() for tile, (_, content) in zip(tiles, contents, strict=True)}
+    )
 
 
 def _test_cells(project: Project) -> Population:

@@ -1,14 +1,14 @@
 """Mapping: from scenes and a model to the probability mosaic on the project's lattice.
 
-``lattice``, ``blending`` and ``fusion`` are the pure core; ``chips`` and ``tile`` map one tile; ``planning`` and
-``receipt`` say what is to be done and what was done; ``supervision`` says which worker gets which tile, and ``engines``
-with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage; ``mosaic`` reads the result; ``segmentation`` is
-the way in without a project.
+``lattice``, ``blending`` and ``fusion`` are the pure core; ``chips`` and ``tile`` map one tile; ``planning``,
+``receipt`` and ``inventory`` say what is to be done and what was done; ``supervision`` says which worker gets which
+tile, and ``engines`` with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage; ``mosaic`` reads the result;
+``segmentation`` is the way in without a project.
 """
 
 from bocage.mapping.area import check_model, map_area, plan
 from bocage.mapping.engines import Engine, make_engine
-from bocage.mapping.mosaic import read_probability
+from bocage.mapping.mosaic import mosaic_tiles, read_probability
 from bocage.mapping.planning import Plan, TileJob
 from bocage.mapping.rates import bare_rate
 from bocage.mapping.segmentation import Segmentation, segment_raster, segment_reader
@@ -22,6 +22,7 @@ __all__ = [
     "check_model",
     "make_engine",
     "map_area",
+    "mosaic_tiles",
     "plan",
     "read_probability",
     "segment_raster",

@@ -6,25 +6,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
-from bocage.files import remove_leftovers
 from bocage.grid import Bounds
 from bocage.mapping.account import settle, with_rates, workers_before
 from bocage.mapping.engines import Engine, make_engine
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.planning import Plan, TileJob, make_plan
-from bocage.mapping.receipt import (
-    Recipe,
-    TileSummary,
-    cog_path,
-    lies_at,
-    read_summary,
-    receipt_path,
-    tiles_by_model,
-)
+from bocage.mapping.receipt import Recipe, TileSummary, receipt_name
 from bocage.mapping.refusals import refused_scenes, refused_tiles, without_store
 from bocage.mapping.underway import underway
 from bocage.mapping.worker import Work
@@ -69,16 +61,16 @@ def map_area(
     MappingError
         If no scene covers the area, if no pixel of it is valid, or if no worker stays alive.
     StorageError
-        If the disk is full. Tiles written before stay, and the next run continues after them.
+        If the storage is full or cannot be reached. Tiles written before stay, and the next run continues after them.
 
     A tile that fails or kills its worker again and again, and a scene that cannot be read, raise nothing: the rest is
     mapped, and the outcome refuses them with their reasons.
     """
     started = time.perf_counter()
     segmenter, work = _prepare(project, model)
-    todo = with_rates(_plan(project, work.recipe, bbox), segmenter, work)
-    remove_leftovers(project.map_folder)
-    _remove_strays(project, todo, bbox)
+    inventory = Inventory.open(work.storage)
+    todo = with_rates(_plan(project, work.recipe, bbox, inventory), segmenter, work)
+    _remove_strays(project, todo, bbox, inventory)
     results: list[TileSummary | Refusal] = []
     prepared, at_once = time.perf_counter(), 0
     if todo.jobs:
@@ -100,18 +92,21 @@ def map_area(
     spent = time.perf_counter() - prepared
     mapped = [result for result in results if isinstance(result, TileSummary)]
     given_up = [result for result in results if isinstance(result, Refusal)]
-    summaries = [*mapped, *_summaries(project.map_folder, todo)]
-    standing = {each.subject for each in given_up if read_summary(project.map_folder, each.subject) is not None}
+    summaries = [*mapped, *_summaries(inventory, todo)]
+    standing = {each.subject for each in given_up if work.storage.find(receipt_name(each.subject))}
     refused = (*refused_tiles(given_up, standing), *refused_scenes(mapped))
     _require_valid(todo, summaries, refused)
-    models = _models(project.map_folder)
+    models = _models(inventory, work, mapped)
     account = settle(project, todo, mapped, summaries, seconds=spent, workers=at_once)
     figures = {**_figures(todo, mapped, summaries, time.perf_counter() - started), **account}
     figures["runtime"] = segmenter.runtime
     figures["tiles_quarantined"] = sorted(each.subject for each in given_up)
     left = tuple(figures["tiles_quarantined"])
-    outputs = (project.map_folder, project.homogeneity_file)
-    return Outcome(outputs, {**figures, "models_in_mosaic": models}, refused, left)
+    place = project.map_location
+    outputs, buckets = ((), (place,)) if isinstance(place, str) else ((place,), ())
+    return Outcome(
+        (*outputs, project.homogeneity_file), {**figures, "models_in_mosaic": models}, refused, left, buckets
+    )
 
 
 def _run(
@@ -152,7 +147,7 @@ def plan(
         As :func:`map_area` does before it reads a pixel.
     """
     segmenter, work = _prepare(project, model)
-    return with_rates(_plan(project, work.recipe, bbox), segmenter, work)
+    return with_rates(_plan(project, work.recipe, bbox, Inventory.open(work.storage)), segmenter, work)
 
 
 def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:
@@ -210,23 +205,23 @@ def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
 
     settings = project.settings.mapping
     name = model or settings.model
-    folder = _model_folder(project, name)
-    load = partial(load_model, folder, runtime=settings.runtime, precision=settings.precision, edge=settings.chip)
+    package = _package(project, name)
+    load = partial(load_model, package, runtime=settings.runtime, precision=settings.precision, edge=settings.chip)
     segmenter = load()
     check_model(segmenter, name, project.grid.resolution, project.settings.scenes)
     lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
-    recipe = Recipe(project.grid, lattice, folder.name, segmenter.digest)
-    return segmenter, Work(recipe, project.map_folder, settings.batch_size, load, open_scene)
+    recipe = Recipe(project.grid, lattice, PurePath(package).name, segmenter.digest)
+    return segmenter, Work(recipe, project.map_storage, settings.batch_size, load, open_scene)
 
 
-def _model_folder(project: Project, name: str) -> Path:
-    """Return the folder of a training run, or of a package elsewhere if ``name`` is the path of one."""
-    run = project.models_folder / name
-    elsewhere = project.folder / name
-    return elsewhere if not run.is_dir() and elsewhere.is_dir() else run
+def _package(project: Project, name: str) -> Path | str:
+    """Return the folder of a training run, or of a package elsewhere if ``name`` is its path or ``s3://`` URL."""
+    run, elsewhere = project.models_folder / name, project.location(name)
+    found = isinstance(elsewhere, str) or elsewhere.is_dir()
+    return elsewhere if not run.is_dir() and found else run
 
 
-def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
+def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Inventory) -> Plan:
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
@@ -234,7 +229,7 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None) -> Plan:
         catalogue,
         project.tiling,
         recipe,
-        project.map_folder,
+        inventory,
         area=project.bounds,
         bbox=_bounds(bbox),
         workers=workers_before(project),
@@ -252,19 +247,19 @@ def _bounds(bbox: Box | None) -> Bounds | None:
     return bbox if bbox is None or isinstance(bbox, Bounds) else Bounds(*bbox)
 
 
-def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
+def _remove_strays(project: Project, todo: Plan, bbox: Box | None, inventory: Inventory) -> None:
     """Remove tiles that are of another grid, outside the area or without a scene; they would stay in the mosaic.
 
     Only the option ``bbox`` protects the tiles of the area that this run leaves out.
     """
     planned = {job.tile.id for job in todo.tiles}
     area, box = (None if each is None else project.grid.window(each) for each in (project.bounds, _bounds(bbox)))
-    for path in sorted(project.map_folder.glob("*.json")):
+    for name in inventory.tiles:
         try:
-            tile = project.tiling.tile(path.stem)
+            tile = project.tiling.tile(name)
         except GridError:
             continue
-        if not lies_at(project.map_folder, tile, project.grid):
+        if not inventory.lies_at(tile, project.grid):
             reason = "it is of another grid or tile size"
         elif area is not None and tile.window.intersection(area) is None:
             reason = "it lies outside area.bbox"
@@ -273,22 +268,25 @@ def _remove_strays(project: Project, todo: Plan, bbox: Box | None) -> None:
         else:
             reason = "no catalogued scene covers it any more"
         _log.warning("tile %s is removed: %s", tile.id, reason)
-        cog_path(project.map_folder, tile.id).unlink(missing_ok=True)
-        receipt_path(project.map_folder, tile.id).unlink()
+        inventory.remove(tile.id)
 
 
-def _models(folder: Path) -> list[str]:
+def _models(inventory: Inventory, work: Work, mapped: Sequence[TileSummary]) -> list[str]:
     """Return the digests of the models in the mosaic; more than one is worth a warning, for no pixel shows it."""
-    counts = tiles_by_model(folder)
+    counts = inventory.models(without={summary.id for summary in mapped})
+    if fresh := sum(summary.valid_pixels > 0 for summary in mapped):
+        counts[work.recipe.model_digest] += fresh
     if len(counts) > 1:
-        parts = ", ".join(f"{digest[:12]} in {count} tiles" for digest, count in counts.items())
-        _log.warning("%s mixes tiles of %d models: %s; map without bbox to renew all", folder, len(counts), parts)
-    return list(counts)
+        parts = ", ".join(f"{digest[:12]} in {count} tiles" for digest, count in sorted(counts.items()))
+        _log.warning(
+            "%s mixes tiles of %d models: %s; map without bbox to renew all", work.storage.root, len(counts), parts
+        )
+    return sorted(counts)
 
 
-def _summaries(folder: Path, todo: Plan) -> Iterator[TileSummary]:
+def _summaries(inventory: Inventory, todo: Plan) -> Iterator[TileSummary]:
     for job in todo.done:
-        summary = read_summary(folder, job.tile.id)
+        summary = inventory.summary(job.tile.id)
         if summary is not None:
             yield summary
 

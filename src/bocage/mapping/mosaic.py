@@ -1,4 +1,4 @@
-"""Reading the probability mosaic: any window of the lattice, whichever tiles hold it."""
+"""Reading the probability mosaic: any window of the lattice, whichever tiles hold it and wherever they lie."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from numpy.typing import NDArray
 
 from bocage.grid import Window
 from bocage.mapping.fusion import NODATA
-from bocage.mapping.receipt import cog_path
+from bocage.mapping.receipt import cog_name
 from bocage.project import Project
-from bocage.rasters import read_window
+from bocage.rasters import open_stored, window_of
+
+
+def mosaic_tiles(project: Project) -> list[str]:
+    """Return the names of the tiles that hold pixels, sorted.
+
+    Raises
+    ------
+    StorageError
+        If the storage of the map cannot be listed.
+    """
+    return [name.removesuffix(".tif") for name in project.map_storage.list() if name.endswith(".tif")]
 
 
 def read_probability(project: Project, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -28,12 +39,13 @@ def read_probability(project: Project, window: Window) -> tuple[NDArray[np.uint8
     """
     probability = np.full(window.shape, NODATA, dtype=np.uint8)
     observations = np.zeros(window.shape, dtype=np.uint8)
+    storage = project.map_storage
     for tile in project.tiling.tiles(window):
-        path = cog_path(project.map_folder, tile.id)
         part = tile.window.intersection(window)
-        if part is None or not path.is_file():
+        if part is None or storage.find(cog_name(tile.id)) is None:
             continue
         inside = part.slices(window)
-        probability[inside] = read_window(path, project.grid, part, band=1, fill=NODATA)
-        observations[inside] = read_window(path, project.grid, part, band=2, fill=0)
+        with open_stored(storage, cog_name(tile.id)) as file:
+            probability[inside] = window_of(file, project.grid, part, band=1, fill=NODATA)
+            observations[inside] = window_of(file, project.grid, part, band=2, fill=0)
     return probability, observations

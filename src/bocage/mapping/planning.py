@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +11,10 @@ import shapely
 
 from bocage.grid import Bounds, Tile, Tiling, Window
 from bocage.mapping.incidence import Incidence, find_incidence
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.machines import Estimate, Load, Machine, estimate
 from bocage.mapping.rates import Rates, rates_of
-from bocage.mapping.receipt import Recipe, SceneMark, is_done, read_summary
+from bocage.mapping.receipt import Recipe, SceneMark
 from bocage.mapping.volume import corners_of, read_shares
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def make_plan(
     catalogue: Catalogue,
     tiling: Tiling,
     recipe: Recipe,
-    folder: Path,
+    inventory: Inventory,
     *,
     area: Bounds | None,
     bbox: Bounds | None = None,
@@ -147,6 +147,8 @@ def make_plan(
 
     Parameters
     ----------
+    inventory
+        The tiles that are there.
     area
         The project's area, or None for all that the scenes cover.
     bbox
@@ -160,8 +162,8 @@ def make_plan(
     jobs: list[TileJob] = []
     done: list[TileJob] = []
     for job in _all_jobs(catalogue, tiling, recipe, within):
-        (done if is_done(folder, job.tile.id, job.key) else jobs).append(job)
-    summaries = (read_summary(folder, job.tile.id) for job in done)
+        (done if inventory.is_done(job.tile.id, job.key) else jobs).append(job)
+    summaries = (inventory.summary(job.tile.id) for job in done)
     rates = rates_of((summary for summary in summaries if summary is not None), workers)
     return Plan(recipe, tuple(jobs), tuple(done), rates)
 

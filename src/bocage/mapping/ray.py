@@ -54,7 +54,8 @@ class _Actor:
 class RayEngine:
     """Maps tiles on the Ray cluster that is connected, that ``RAY_ADDRESS`` names, or that is started here.
 
-    Every node must see the project folder, the scenes and the model under the same paths.
+    Every node must see the scenes, the model and the map where the settings say: in a bucket or on a shared disk. The
+    rest of the project is the driver's alone.
 
     Parameters
     ----------

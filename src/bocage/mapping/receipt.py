@@ -1,20 +1,14 @@
-"""The receipt of a tile: a STAC Item beside its COG that says what the pixels were made from.
-
-A tile is done when its receipt holds the key of the plan and its COG has the digest that the receipt states. There is
-no other record of the run, so a killed run is continued by looking at the folder.
-"""
+"""The receipt of a tile: a STAC Item beside its COG that says what the pixels were made from."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from bocage.files import digest_file, digest_json, write_json
+from bocage.files import digest_json
 from bocage.grid import Grid, Tile, Window
 from bocage.mapping.fusion import NODATA
 from bocage.mapping.inspection import Inspection
@@ -101,20 +95,73 @@ class TileSummary:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
-def cog_path(folder: Path, tile: str) -> Path:
-    """Return where the COG of a tile lies."""
-    return folder / f"{tile}.tif"
+@dataclass(frozen=True, slots=True)
+class CogMark:
+    """What a receipt says of the COG beside it: the SHA-256 of its bytes, and the tag that its storage gave it."""
+
+    digest: str
+    tag: str
 
 
-def receipt_path(folder: Path, tile: str) -> Path:
-    """Return where the STAC Item of a tile lies."""
-    return folder / f"{tile}.json"
+@dataclass(frozen=True, slots=True)
+class TileReceipt:
+    """A receipt as it was read, without what only other programs need.
+
+    Attributes
+    ----------
+    key
+        Digest of all that decides the pixels; see :meth:`Recipe.key`.
+    model
+        Digest of the model.
+    place
+        Digest of the grid and the pixels of the tile.
+    cog
+        The COG, or None for a tile without a valid pixel.
+    """
+
+    summary: TileSummary
+    key: str
+    model: str
+    place: str
+    cog: CogMark | None
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self | None:
+        """Return what a receipt says, or None where it is damaged."""
+        try:
+            item = json.loads(content)
+            properties = item["properties"]
+            asset = item["assets"].get("data")
+            return cls(
+                _summary(item["id"], properties),
+                properties["bocage:key"],
+                properties["bocage:model"]["digest"],
+                digest_json(properties["bocage:grid"]),
+                None if asset is None else CogMark(asset["bocage:sha256"], asset.get("bocage:tag", "")),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
 
 
-def write_receipt(
-    folder: Path, result: TileResult, recipe: Recipe, scenes: Sequence[Scene], *, writing: float
-) -> TileSummary:
-    """Write the STAC Item of a tile whose COG is in place; a tile without a valid pixel has an Item without asset.
+def cog_name(tile: str) -> str:
+    """Return the name of a tile's COG in the storage of the map."""
+    return f"{tile}.tif"
+
+
+def receipt_name(tile: str) -> str:
+    """Return the name of a tile's STAC Item beside it."""
+    return f"{tile}.json"
+
+
+def place_digest(grid: Grid, tile: Tile) -> str:
+    """Return the digest of the pixels that a tile has on a grid."""
+    return digest_json(_place(grid, tile))
+
+
+def receipt_of(
+    result: TileResult, recipe: Recipe, scenes: Sequence[Scene], cog: CogMark | None, *, writing: float
+) -> tuple[bytes, TileSummary]:
+    """Return the STAC Item of a tile as text, and its summary; without a COG the Item has no asset.
 
     Parameters
     ----------
@@ -122,11 +169,6 @@ def write_receipt(
         The scenes that the plan names for the tile.
     writing
         Seconds that writing the COG took.
-
-    Raises
-    ------
-    StorageError
-        If the file cannot be written.
     """
     tile, marks = result.tile, [SceneMark.of(scene) for scene in scenes]
     by_id = {mark.id: mark for mark in marks}
@@ -157,67 +199,14 @@ def write_receipt(
         **_footprint(recipe.grid, tile),
         "properties": properties,
         "links": [],
-        "assets": _assets(folder, tile) if result.valid_pixels else {},
+        "assets": {} if cog is None else _assets(tile.id, cog),
     }
-    write_json(receipt_path(folder, tile.id), item)
-    return _summary(tile.id, properties)
-
-
-def read_summary(folder: Path, tile: str) -> TileSummary | None:
-    """Return what the receipt of a tile says, or None where there is none or it cannot be read."""
-    properties = _properties(folder, tile)
-    return None if properties is None else _summary(tile, properties)
-
-
-def is_done(folder: Path, tile: str, key: str) -> bool:
-    """Say whether a tile is mapped as planned: its receipt holds ``key`` and its COG has the digest of the receipt.
-
-    A tile that had to do without a scene is not done: the scene may be readable by now.
-    """
-    properties = _properties(folder, tile)
-    if properties is None or properties["bocage:key"] != key or properties["bocage:quarantined"]:
-        return False
-    cog = cog_path(folder, tile)
-    if not properties["bocage:valid_pixels"]:
-        return not cog.exists()
-    return cog.is_file() and digest_file(cog) == _item(folder, tile)["assets"]["data"]["bocage:sha256"]
-
-
-def lies_at(folder: Path, tile: Tile, grid: Grid) -> bool:
-    """Say whether the receipt of a tile is for the pixels that the tile has now; an unreadable one counts as such."""
-    properties = _properties(folder, tile.id)
-    return properties is None or properties.get("bocage:grid") == _place(grid, tile)
-
-
-def tiles_by_model(folder: Path) -> dict[str, int]:
-    """Return how many tiles of the mosaic each model made, by the digest of the model; tiles without pixels apart."""
-    counts: Counter[str] = Counter()
-    for path in sorted(folder.glob("*.json")):
-        properties = _properties(folder, path.stem)
-        model = properties.get("bocage:model") if properties is not None else None
-        if isinstance(model, dict) and "digest" in model and cog_path(folder, path.stem).is_file():
-            counts[str(model["digest"])] += 1
-    return dict(sorted(counts.items()))
+    text = json.dumps(item, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return text.encode(), _summary(tile.id, properties)
 
 
 def _place(grid: Grid, tile: Tile) -> dict[str, Any]:
     return {"crs": grid.crs, "resolution": grid.resolution, "window": asdict(tile.window)}
-
-
-def _item(folder: Path, tile: str) -> Mapping[str, Any]:
-    item: Mapping[str, Any] = json.loads(receipt_path(folder, tile).read_text(encoding="utf-8"))
-    return item
-
-
-def _properties(folder: Path, tile: str) -> Mapping[str, Any] | None:
-    try:
-        properties = _item(folder, tile)["properties"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    complete = isinstance(properties, dict) and {"bocage:key", "bocage:quarantined", "bocage:valid_pixels"} <= set(
-        properties
-    )
-    return properties if complete else None
 
 
 def _summary(tile: str, properties: Mapping[str, Any]) -> TileSummary:
@@ -275,11 +264,10 @@ def _footprint(grid: Grid, tile: Tile) -> dict[str, Any]:
     }
 
 
-def _assets(folder: Path, tile: Tile) -> dict[str, Any]:
-    cog = cog_path(folder, tile.id)
+def _assets(tile: str, cog: CogMark) -> dict[str, Any]:
     return {
         "data": {
-            "href": f"./{cog.name}",
+            "href": f"./{cog_name(tile)}",
             "type": COG_TYPE,
             "title": "Probability of woody vegetation and number of observations",
             "roles": ["data"],
@@ -288,6 +276,7 @@ def _assets(folder: Path, tile: Tile) -> dict[str, Any]:
                 {"name": "probability", "description": "probability x 254, 0..254; 255 nodata", "nodata": NODATA},
                 {"name": "observations", "description": "number of scenes that saw the ground"},
             ],
-            "bocage:sha256": digest_file(cog),
+            "bocage:sha256": cog.digest,
+            "bocage:tag": cog.tag,
         }
     }

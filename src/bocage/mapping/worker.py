@@ -7,33 +7,27 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bocage.grid import Grid
-from bocage.mapping.fusion import NODATA
+from bocage.mapping.inventory import write_tile
 from bocage.mapping.planning import TileJob
-from bocage.mapping.receipt import Recipe, TileSummary, cog_path, write_receipt
-from bocage.mapping.tile import SceneSource, TileResult, TileSettings, map_tile
+from bocage.mapping.receipt import Recipe, TileSummary
+from bocage.mapping.tile import SceneSource, TileSettings, map_tile
 from bocage.mapping.turn import Turn
-from bocage.rasters import write_cog
+from bocage.storage import Storage
 
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
     from bocage.scenes.reader import SceneReader
     from bocage.scenes.scene import Scene
 
-BAND_NAMES = ("probability", "observations")
 UNDER_WAY = 2
 """Tiles of one worker that are under way at once; each takes memory."""
-_LEVEL = 1  # Of DEFLATE: 0.5 s instead of 1.1 s for a tile of 4096 pixels, and 8 % more bytes.
 _MOST_READERS = 8
 
 
@@ -45,7 +39,7 @@ class Work:
     ----------
     recipe
         The lattices and the model.
-    folder
+    storage
         Where tiles and receipts are written.
     batch_size
         How many chips go through the model at once.
@@ -56,7 +50,7 @@ class Work:
     """
 
     recipe: Recipe
-    folder: Path
+    storage: Storage
     batch_size: int
     load: Callable[[], Segmenter]
     open: Callable[[Scene, Grid], SceneReader]
@@ -94,33 +88,14 @@ class Worker:
         Raises
         ------
         StorageError
-            If the disk is full or the folder is not writable; earlier tiles are untouched.
+            If the storage is full, refuses or cannot be reached; earlier tiles are untouched.
         ModelError
             If the model gives numbers that are not finite.
         """
         work = self._work
         sources = [SceneSource(scene.id, partial(work.open, scene, work.recipe.grid)) for scene in job.scenes]
         result = map_tile(job.tile, sources, self._segmenter, self._settings, self._turn)
-        started = time.perf_counter()
-        # COG first: a run killed between the two files finds a receipt with another key or digest and maps again.
-        self._write(result)
-        seconds = time.perf_counter() - started
-        return write_receipt(work.folder, result, work.recipe, job.scenes, writing=seconds)
-
-    def _write(self, result: TileResult) -> None:
-        path = cog_path(self._work.folder, result.tile.id)
-        if not result.valid_pixels:
-            path.unlink(missing_ok=True)
-            return
-        write_cog(
-            path,
-            np.stack([result.probability, result.observations]),
-            grid=self._work.recipe.grid,
-            window=result.tile.window,
-            nodata=NODATA,
-            descriptions=BAND_NAMES,
-            level=_LEVEL,
-        )
+        return write_tile(work.storage, result, work.recipe, job.scenes)
 
 
 def _readers() -> int:

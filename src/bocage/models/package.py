@@ -27,6 +27,7 @@ from bocage.models.forest import ARCHITECTURE as FOREST
 from bocage.models.item import ITEM, TORCH, UNET, WEIGHTS, ModelDescription, description_of, item_of
 from bocage.models.network import build_network
 from bocage.models.probe import PROBE, Probe
+from bocage.models.remote import fetch_package
 from bocage.models.runtimes import Precision, RuntimeChoice
 from bocage.models.segmenter import Segmenter, TorchSegmenter
 
@@ -91,7 +92,7 @@ def read_description(folder: Path | str) -> tuple[ModelDescription, str]:
 def load_model(
     folder: Path | str, *, runtime: RuntimeChoice = "torch", precision: Precision = "32", edge: int = 512
 ) -> Segmenter:
-    """Open a package as a segmenter, on the GPU where there is one.
+    """Open a package as a segmenter, on the GPU where there is one; ``folder`` may be an ``s3://`` URL.
 
     Parameters
     ----------
@@ -105,7 +106,11 @@ def load_model(
         runtime does not take it.
     MissingExtraError
         If the runtime is not installed.
+    StorageError
+        If it lies in a store that cannot be read.
     """
+    if isinstance(folder, str) and folder.startswith("s3://"):
+        folder = fetch_package(folder)
     description, digest = read_description(folder)
     path = Path(folder) / WEIGHTS
     if description.architecture not in ARCHITECTURES:

@@ -1,60 +1,75 @@
-"""The stage "products": the layers of each production cell as they are delivered."""
+"""The stage "products": the layers of the suite as they are delivered, with their metadata."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-from numpy.typing import NDArray
 
 from bocage.errors import ProductError, ProjectError
-from bocage.features.derivation import MOST_CELLS
 from bocage.features.extraction import tile_digest
-from bocage.features.ground import Ground, Island, cell_grid, find_islands, layers_of, mapped_tiles, read_ground
-from bocage.features.profiles import profile_of
-from bocage.files import digest_file, digest_json, write_json
+from bocage.features.ground import Island, cell_grid, find_islands, layers_of, mapped_tiles
+from bocage.files import digest_file, digest_json
 from bocage.grid import Grid, Window
-from bocage.mapping import read_probability
 from bocage.outcome import Outcome, Refusal
-from bocage.products.colours import COLOURS, OUTSIDE
+from bocage.products.cell import left_out, make_layers
+from bocage.products.cell_receipt import finish, finished, remove_stale
 from bocage.products.conformance import check_products
-from bocage.products.naming import Form, ProductName, Variable, epsg_of
-from bocage.products.outlines import drawn, merged
-from bocage.products.writers import CELL, DENSITY_CELL, ORIGIN_STEP, density, padded, write_raster, write_vector
+from bocage.products.density import coarse
+from bocage.products.edition import Edition, edition_of
+from bocage.products.mosaic import MappedTile, holes, read_mosaic, require_one_map
+from bocage.products.naming import Convention, Form, Variable, epsg_of
+from bocage.products.staging import staged
+from bocage.products.suite import convention_of, layer_of
+from bocage.products.towns import Town, find_towns
+from bocage.products.undivided import write_densities, write_parents, write_street_trees
+from bocage.products.writers import CELL, DENSITY_CELL, ORIGIN_STEP
 from bocage.progress import track
 from bocage.project import Project
-from bocage.scenes import Catalogue
 
-_FORMAT = 1  # Raised when the layers change, so that older ones are written again.
+_FORMAT = 2  # Raised when the layers change, so that older ones are written again.
+_UNDIVIDED = "undivided"
 
 _log = logging.getLogger("bocage")
 
 
-def write_products(project: Project) -> Outcome:
-    """Write the layers of every production cell that has features, and check them.
+def write_products(project: Project, profile: str | None = None) -> Outcome:
+    """Write every layer of the suite that the project's inputs allow, and check them.
 
-    In ``products/``, named by :mod:`bocage.products.naming`: woody vegetation (WVL), small woody features (SWF), forest
-    mask (FM) and, with a crop layer, crop mask (CM) at 5 m; SWF at 100 m; SWF polygons as GeoPackage and GeoParquet.
-    Rasters reach out to multiples of 1000 m, with 255 where nothing is known. A cell whose inputs and files are
-    unchanged is not written again.
+    In ``products/``, named by :mod:`bocage.products.naming`. What a layer is made of, its codes and colours are in
+    :mod:`bocage.products.suite` and the reference page of the products; which were left out, and why, is in the figure
+    ``left_out``. Rasters reach out to multiples of 1000 m, with 255 where nothing is known. The layers of a production
+    cell appear together or not at all, and a cell whose inputs and files are unchanged is not written again.
 
     The rasters are at 5 and 100 m whatever the resolution of the features; where that is another, SWF is still drawn
     from the polygons, the masks are derived anew at 5 m.
+
+    Parameters
+    ----------
+    profile
+        The release whose names, codes and layers are used: "2015", "2018", "2021" or "2024" (provisional); by default
+        the setting ``products.profile``, else that of the features.
 
     Raises
     ------
     ProjectError
         If nothing is mapped yet, or a production cell has no features yet.
     ProductError
-        If the system has no EPSG code, or production cells do not lie on multiples of 1000 m.
+        If the mosaic is not one map of one model, the system has no EPSG code, or production cells do not lie on
+        multiples of 1000 m.
+    LayerError
+        If a registered layer cannot be read.
     """
+    if profile is not None:
+        convention_of(profile)
     tiles = mapped_tiles(project)
     _check_cells(project)
+    mosaic = read_mosaic(project, tiles)
+    require_one_map(mosaic, project.grid)
     grid = cell_grid(project, CELL)
     islands: dict[str, list[Island]] = {}
     for island in find_islands(project, tiles, grid):
@@ -65,36 +80,110 @@ def write_products(project: Project) -> Outcome:
             f"{project.features_folder} holds no features of production cell {', '.join(missing[:5])}",
             f"run: bocage features --project {project.folder}",
         )
-    date = product_date(project)
+    edition = edition_of(project, profile, mosaic, grid)
     stamps = [
         file.stamp
         for kind in ("tree_cover_density", "crop_types")
         for layer in layers_of(project, kind, grid)
         for file in layer.files
     ]
-    _remove_stale(project, islands)
+    # Before anything is written: an Urban Atlas that cannot be used stops the work.
+    towns = find_towns(project, grid, _around(islands)) if layer_of(edition.convention, "stl", "vec") else ([], "")
+    remove_stale(project, {*islands, _UNDIVIDED})
     written: list[Path] = []
     cells: dict[str, Any] = {}
     for cell, own in track(islands.items(), "writing products"):
-        inputs = _inputs(project, own, stamps, date)
-        receipt = _finished(project, cell, inputs) or _write_cell(project, cell, own, grid, date, inputs)
+        inputs = _inputs(edition, own, stamps)
+        receipt = finished(project, cell, inputs) or _write_cell(edition, cell, own, inputs)
         written += [project.products_folder / name for name in receipt["files"]]
         cells[cell] = receipt["figures"]
-    verdicts = check_products(project.products_folder)
-    failed = [verdict for verdict in verdicts if not verdict.passed]
+    undivided, reasons = _write_undivided(edition, mosaic, cells, towns)
+    written += undivided
+    left = _of_the_suite(edition.convention, {**left_out(project), **reasons})
+    for variable, reason in left.items():
+        _log.info("%s is left out: %s", variable, reason)
+    refused, checks = _checked(project)
     figures = {
+        "profile": edition.convention,
         "cells": cells,
         "files": len(written),
         "bytes": sum(path.stat().st_size for path in written),
-        "checks": {
-            "passed": len(verdicts) - len(failed),
-            "failed": len(failed),
-            "remarks": sum(verdict.warning for verdict in verdicts),
-        },
+        "left_out": left,
+        "checks": checks,
     }
+    return Outcome(tuple(written), figures, (*holes(project, tiles), *refused))
+
+
+def _write_cell(edition: Edition, cell: str, islands: list[Island], inputs: str) -> dict[str, Any]:
+    """Write all layers of one production cell; return its receipt."""
+    project = edition.project
+    features = gpd.read_parquet(_features_file(project, cell))
+    layers = make_layers(project, islands, edition.grid, features, edition.convention)
+    with staged(project.products_folder) as staging:
+        delivery = edition.into(staging.folder)
+        for variable, array in layers.rasters.items():
+            if layer_of(edition.convention, variable, "r5m") is not None:
+                delivery.raster(edition.name(variable, "r5m", cell), array, edition.grid, layers.window)
+        dense = layer_of(edition.convention, "swf", "r100m")
+        if dense is not None and dense.extent == "cell":
+            grid = Grid(edition.grid.crs, DENSITY_CELL)
+            delivery.raster(edition.name("swf", "r100m", cell), layers.density(), grid, coarse(layers.window))
+        bounds = edition.grid.bounds(layers.window)
+        delivery.vector(edition.name("swf", "vec", cell), layers.features, bounds, features)
+    window = layers.window
+    place = [window.column, window.row, window.width, window.height]
+    return finish(project, cell, staging.moved, inputs, layers.figures() | {"window": place})
+
+
+def _write_undivided(
+    edition: Edition, mosaic: list[MappedTile], cells: Mapping[str, Any], towns: tuple[list[Town], str]
+) -> tuple[list[Path], dict[Variable, str]]:
+    """Write the layers that are not cut into cells; return their files and the reasons for those left out."""
+    project, reasons = edition.project, dict[Variable, str]()
+    windows = {cell: Window(*figures["window"]) for cell, figures in cells.items()}
+
+    def rasters(variable: Variable) -> dict[Path, Window]:
+        return {
+            project.products_folder / f"{edition.name(variable, 'r5m', cell).stem}.tif": window
+            for cell, window in windows.items()
+        }
+
+    with staged(project.products_folder) as staging:
+        delivery = edition.into(staging.folder)
+        if layer_of(edition.convention, "psil", "vec") is not None:
+            name = edition.name("psil", "vec", project.settings.products.area)
+            _, reasons["psil"] = write_parents(delivery, project, mosaic, name)
+        if layer_of(edition.convention, "stl", "vec") is not None:
+            _, reasons["stl"] = write_street_trees(delivery, project, towns, rasters("wvl"), edition.grid, edition.name)
+        write_densities(delivery, rasters("swf"), edition.grid, edition.name)
+    reasons["swfc"] = "change needs two years: bocage products change"
+    receipt = finish(project, _UNDIVIDED, staging.moved, "", {})
+    return [project.products_folder / name for name in receipt["files"]], {
+        variable: reason for variable, reason in reasons.items() if reason
+    }
+
+
+def _around(islands: Mapping[str, list[Island]]) -> Window:
+    windows = [island.window for own in islands.values() for island in own]
+    return reduce(Window.union, windows)
+
+
+def _of_the_suite(convention: Convention, reasons: Mapping[Variable, str]) -> dict[str, str]:
+    forms: tuple[Form, ...] = ("r5m", "r100m", "vec")
+    return {
+        variable: reason
+        for variable, reason in reasons.items()
+        if any(layer_of(convention, variable, form) for form in forms)
+    }
+
+
+def _checked(project: Project) -> tuple[tuple[Refusal, ...], dict[str, int]]:
+    """Check the folder; return what breaks a rule, and how many rules were kept."""
+    verdicts = check_products(project.products_folder)
+    failed = [verdict for verdict in verdicts if not verdict.passed]
     # Features that are drawn finer than the raster cannot agree with it on small areas: said, but nobody's fault.
     finer = project.settings.features.resolution < CELL
-    excused = [verdict for verdict in failed if finer and verdict.rule == "raster and vector"]
+    excused = [verdict for verdict in failed if finer and verdict.rule == "set.area"]
     for verdict in excused:
         _log.warning("%s: %s (features are drawn finer than the raster)", verdict.file, verdict.detail)
     refused = tuple(
@@ -102,99 +191,12 @@ def write_products(project: Project) -> Outcome:
         for verdict in failed
         if verdict not in excused
     )
-    return Outcome(tuple(written), figures, refused)
-
-
-def product_date(project: Project) -> str:
-    """Return the date in the names, YYYYMMDD: as set, else that of the newest scene, else the reference year's end."""
-    settings = project.settings.products
-    if settings.date is not None:
-        return settings.date
-    scenes = Catalogue.open(project.scenes_file, project.grid).scenes if project.scenes_file.is_file() else ()
-    dates = [f"{scene.acquired:%Y%m%d}" for scene in scenes if scene.acquired is not None]
-    return max(dates, default=f"{settings.reference_year}1231")
-
-
-def _write_cell(
-    project: Project, cell: str, islands: list[Island], grid: Grid, date: str, inputs: str
-) -> dict[str, Any]:
-    """Write all layers of one production cell; return its receipt."""
-    features = merged(gpd.read_parquet(_features_file(project, cell)))
-    window, layers = _layers(project, islands, grid)
-    layers["swf"] = drawn(features, layers["wvl"], grid, window)
-    written: list[Path] = []
-    for variable, array in layers.items():
-        written.append(_path(project, variable, "r5m", cell, date))
-        write_raster(written[-1], array, grid, window, COLOURS[variable, "r5m"])
-    share = density(layers["swf"])
-    step = round(DENSITY_CELL / CELL)
-    coarse = Window(window.column // step, window.row // step, window.width // step, window.height // step)
-    written.append(_path(project, "swf", "r100m", cell, date))
-    write_raster(written[-1], share, Grid(grid.crs, DENSITY_CELL), coarse, COLOURS["swf", "r100m"])
-    written += write_vector(project.products_folder, _path(project, "swf", "vec", cell, date).name, features, date)
-    files = {path.name: digest_file(path) for path in written}
-    receipt = {
-        "inputs": inputs,
-        "files": files,
-        "figures": _figures(features, layers),
-    }
-    _remove_older(project, cell, files)
-    write_json(_receipt_file(project, cell), receipt)
-    return receipt
-
-
-def _layers(project: Project, islands: list[Island], grid: Grid) -> tuple[Window, dict[Variable, NDArray[np.uint8]]]:
-    """Return the woody layer and the masks of a production cell, and the window that they cover."""
-    window = islands[0].window
-    for island in islands[1:]:
-        window = window.union(island.window)
-    window = padded(grid, window)
-    profile = profile_of(project.settings.features.profile)
-    layers: dict[Variable, NDArray[np.uint8]] = {}
-    for island in islands:
-        ground = read_ground(
-            project, island, grid, profile, lambda pixels: read_probability(project, pixels)[0], most_cells=MOST_CELLS
-        )
-        inside = island.window.slices(window)
-        for variable, array in _masks(ground).items():
-            layer = layers.setdefault(variable, np.full(window.shape, OUTSIDE, np.uint8))
-            # Boxes of islands may overlap; where one is unknown the other may know.
-            np.copyto(layer[inside], array, where=array != OUTSIDE)
-    return window, layers
-
-
-def _masks(ground: Ground) -> dict[Variable, NDArray[np.uint8]]:
-    """Return the layers of an island, each 255 where the mosaic has no data."""
-    known = ground.woody != OUTSIDE
-    masks: dict[Variable, NDArray[np.uint8]] = {"wvl": ground.woody, "fm": np.where(known, ground.forest, OUTSIDE)}
-    if ground.crop is not None:
-        masks["cm"] = np.where(known, ground.crop, OUTSIDE)
-    return {variable: array.astype(np.uint8) for variable, array in masks.items()}
-
-
-def _figures(features: gpd.GeoDataFrame, layers: Mapping[Variable, NDArray[np.uint8]]) -> dict[str, Any]:
-    size = CELL**2 / 1e6
-    return {
-        "features": len(features),
-        "features_km2": float(features["area"].sum() / 1e6),
-        "observed_km2": float((layers["wvl"] != OUTSIDE).sum() * size),
-        **{f"{variable}_km2": float((array == 1).sum() * size) for variable, array in layers.items()},
-    }
-
-
-def _path(project: Project, variable: Variable, form: Form, cell: str, date: str) -> Path:
-    settings = project.settings.products
-    epsg = epsg_of(project.settings.grid.crs)
-    name = ProductName(variable, settings.reference_year, form, cell, epsg, settings.version, settings.revision, date)
-    return project.products_folder / f"{name.stem}{'' if form == 'vec' else '.tif'}"
+    remarks = sum(verdict.warning for verdict in verdicts)
+    return refused, {"passed": len(verdicts) - len(failed), "failed": len(failed), "remarks": remarks}
 
 
 def _features_file(project: Project, cell: str) -> Path:
     return project.features_folder / f"{cell}.parquet"
-
-
-def _receipt_file(project: Project, cell: str) -> Path:
-    return project.receipts_folder / "products" / f"{cell}.json"
 
 
 def _check_cells(project: Project) -> None:
@@ -207,8 +209,9 @@ def _check_cells(project: Project) -> None:
         )
 
 
-def _inputs(project: Project, islands: list[Island], stamps: list[str], date: str) -> str:
+def _inputs(edition: Edition, islands: list[Island], stamps: list[str]) -> str:
     """Return the digest of everything that the layers of a production cell depend on."""
+    project = edition.project
     tiles = sorted(tile for island in islands for tile in island.tiles)
     return digest_json(
         {
@@ -218,39 +221,8 @@ def _inputs(project: Project, islands: list[Island], stamps: list[str], date: st
             "grid": project.settings.grid.model_dump(),
             "tiles": {tile: tile_digest(project, tile) for tile in tiles},
             "layers": stamps,
-            "date": date,
+            "profile": edition.convention,
+            "date": edition.date,
+            "lineage": edition.delivery.lineage,
         }
     )
-
-
-def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:
-    """Return the receipt of a production cell whose files are all in place and up to date, or None."""
-    receipt = _read_receipt(project, cell)
-    if receipt.get("inputs") != inputs:
-        return None
-    files = {project.products_folder / name: digest for name, digest in receipt["files"].items()}
-    return receipt if all(path.is_file() and digest_file(path) == digest for path, digest in files.items()) else None
-
-
-def _read_receipt(project: Project, cell: str) -> dict[str, Any]:
-    try:
-        receipt = json.loads(_receipt_file(project, cell).read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return receipt if isinstance(receipt, dict) else {}
-
-
-def _remove_stale(project: Project, islands: Iterable[str]) -> None:
-    """Remove the products of production cells that are no longer mapped, with their receipts."""
-    current = set(islands)
-    for receipt in _receipt_file(project, "any").parent.glob("*.json"):
-        if receipt.stem not in current:
-            _remove_older(project, receipt.stem, {})
-            receipt.unlink()
-
-
-def _remove_older(project: Project, cell: str, current: Mapping[str, str]) -> None:
-    """Remove the files that an earlier run of ours wrote for this cell under other names."""
-    for name in _read_receipt(project, cell).get("files", {}):
-        if name not in current:
-            (project.products_folder / name).unlink(missing_ok=True)

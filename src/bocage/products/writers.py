@@ -6,12 +6,15 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
 import pyogrio
 from numpy.typing import NDArray
+from pyogrio.errors import DataSourceError
 
+from bocage.errors import StorageError
 from bocage.files import whole_file, write_bytes
 from bocage.grid import Grid, Window
 from bocage.products.colours import OUTSIDE, Colour
@@ -21,6 +24,8 @@ CELL = 5.0
 DENSITY_CELL = 100.0
 # Origins of the service's rasters lie on multiples of this.
 ORIGIN_STEP = 1000.0
+# At level 14 a step of the tile's own coordinates is 0.6 m at the equator; below level 8 hedges are smaller than one.
+_LEVELS = {"MINZOOM": "8", "MAXZOOM": "14"}
 
 
 def padded(grid: Grid, window: Window) -> Window:
@@ -31,32 +36,20 @@ def padded(grid: Grid, window: Window) -> Window:
     return Window(column, row, right - column, bottom - row)
 
 
-def density(features: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the cover of 100 m cells in per cent: the mean of their valid 5 m cells, halves rounded up.
-
-    Parameters
-    ----------
-    features
-        (rows, columns) in multiples of 20; 0, 1 and 255 outside, which takes no part in the mean.
-
-    Returns
-    -------
-    numpy.ndarray
-        0 to 100; 255 where no 5 m cell is valid.
-    """
-    step = round(DENSITY_CELL / CELL)
-    blocks = features.reshape(features.shape[0] // step, step, features.shape[1] // step, step)
-    valid = (blocks != OUTSIDE).sum(axis=(1, 3))
-    found = (blocks == 1).sum(axis=(1, 3))
-    # Whole numbers throughout: (200 found + valid) // (2 valid) is 100 found / valid, rounded half up.
-    share = (200 * found + valid) // np.maximum(2 * valid, 1)
-    return np.where(valid > 0, share, OUTSIDE).astype(np.uint8)
-
-
 def write_raster(
-    path: Path, array: NDArray[np.uint8], grid: Grid, window: Window, colours: Mapping[int, Colour]
+    path: Path,
+    array: NDArray[np.uint8],
+    grid: Grid,
+    window: Window,
+    colours: Mapping[int, Colour],
+    *,
+    overviews: Literal["mode", "nearest"] = "mode",
 ) -> None:
-    """Write a layer as a cloud-optimised GeoTIFF: one byte band, LZW, 255 outside, with its colour table."""
+    """Write a layer as a cloud-optimised GeoTIFF: one byte band, LZW, 255 outside, with its colour table.
+
+    Overviews of classes are their mode, those of percentages the nearest cell: GDAL would average the colours of a
+    table, not the values.
+    """
     write_cog(
         path,
         array,
@@ -65,7 +58,7 @@ def write_raster(
         nodata=OUTSIDE,
         colours=colours,
         compression="LZW",
-        overviews="mode",
+        overviews=overviews,
     )
 
 
@@ -75,12 +68,43 @@ def write_vector(folder: Path, stem: str, features: gpd.GeoDataFrame, date: str)
     # In memory first: GDAL tells of a full disk in errors of its own, of which nobody could be told to free space.
     # The value is copied: Python 3.12.1 crashes when an error keeps the buffer of a BytesIO for the garbage collector.
     content = io.BytesIO()
+    kinds = set(features.geom_type)
     with _dated(date):
-        pyogrio.write_dataframe(features, content, layer=stem, driver="GPKG", geometry_type="Polygon")
+        pyogrio.write_dataframe(
+            features,
+            content,
+            layer=stem,
+            driver="GPKG",
+            geometry_type="Polygon" if kinds <= {"Polygon"} else "MultiPolygon",
+            promote_to_multi=kinds > {"Polygon"},
+        )
     write_bytes(package, content.getvalue())
     with whole_file(parquet) as temporary:
         features.to_parquet(temporary, index=False, write_covering_bbox=True)
     return package, parquet
+
+
+def write_web_tiles(path: Path, features: gpd.GeoDataFrame, layer: str) -> None:
+    """Write polygons as vector tiles in one PMTiles file, levels 8 to 14; there must be at least one.
+
+    Raises
+    ------
+    StorageError
+        If GDAL cannot write the file: it needs room for temporary files beside it, too.
+    """
+    with whole_file(path) as temporary:
+        try:
+            pyogrio.write_dataframe(
+                features,
+                temporary,
+                layer=layer,
+                driver="PMTiles",
+                dataset_options={**_LEVELS, "NAME": path.stem, "TYPE": "overlay"},
+            )
+        except DataSourceError as error:
+            raise StorageError(
+                f"{path} could not be written: {error}", "free some space, or set products.web_tiles = false"
+            ) from error
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +18,10 @@ from rasterio.enums import Resampling
 from bocage.errors import SceneError
 from bocage.files import finished
 from bocage.grid import Bounds, Window
-from bocage.mapping import read_probability
+from bocage.mapping import mosaic_tiles, read_probability
+from bocage.mapping.receipt import cog_name
 from bocage.project import Project
+from bocage.rasters import open_stored
 from bocage.report.chips import Example, chip_table
 from bocage.report.pictures import features_over_imagery, learning_curves, mosaic, scenes_and_samples
 
@@ -78,12 +79,7 @@ def read_samples(project: Project) -> gpd.GeoDataFrame | None:
     return gpd.read_parquet(project.samples_file) if project.samples_file.is_file() else None
 
 
-def map_tiles(project: Project) -> list[Path]:
-    """Return the tiles of the probability mosaic."""
-    return finished(project.map_folder, "*.tif")
-
-
-def coarse_mosaic(paths: list[Path], most: int = _MOSAIC_EDGE) -> tuple[NDArray[np.float64], Bounds] | None:
+def coarse_mosaic(project: Project, most: int = _MOSAIC_EDGE) -> tuple[NDArray[np.float64], Bounds] | None:
     """Read the mosaic at a resolution that fits a page, cut to the ground that was seen.
 
     Returns
@@ -91,9 +87,9 @@ def coarse_mosaic(paths: list[Path], most: int = _MOSAIC_EDGE) -> tuple[NDArray[
     probability, bounds
         (rows, columns) 0 to 1, NaN where nothing is known; None where no pixel is known.
     """
-    extents = []
-    for path in paths:
-        with rasterio.open(path) as file:
+    names, extents = [cog_name(tile) for tile in mosaic_tiles(project)], []
+    for name in names:
+        with open_stored(project.map_storage, name) as file:
             extents.append(file.bounds)
             resolution = file.transform.a
     if not extents:
@@ -102,13 +98,13 @@ def coarse_mosaic(paths: list[Path], most: int = _MOSAIC_EDGE) -> tuple[NDArray[
     right, bottom = max(extent.right for extent in extents), min(extent.bottom for extent in extents)
     step = max(resolution, max(right - left, top - bottom) / most)
     canvas = np.full((math.ceil((top - bottom) / step), math.ceil((right - left) / step)), np.nan)
-    for path, extent in zip(paths, extents, strict=True):
+    for name, extent in zip(names, extents, strict=True):
         row, column = round((top - extent.top) / step), round((extent.left - left) / step)
         shape = (
             max(min(round((extent.top - extent.bottom) / step), canvas.shape[0] - row), 1),
             max(min(round((extent.right - extent.left) / step), canvas.shape[1] - column), 1),
         )
-        with rasterio.open(path) as file:
+        with open_stored(project.map_storage, name) as file:
             part = file.read(1, out_shape=shape, resampling=Resampling.average, masked=True)
         canvas[row : row + shape[0], column : column + shape[1]] = np.ma.filled(part.astype(float) / 254, np.nan)
     rows, columns = np.nonzero(~np.isnan(canvas))
@@ -132,7 +128,7 @@ def _places(project: Project) -> Picture | None:
     catalogue = Catalogue.open(project.scenes_file, project.grid)
     scenes = [(scene.sensor, scene.footprint) for scene in catalogue.scenes]
     samples = read_samples(project)
-    tiles = [project.grid.bounds(project.tiling.tile(path.stem).window) for path in map_tiles(project)]
+    tiles = [project.grid.bounds(project.tiling.tile(tile).window) for tile in mosaic_tiles(project)]
     # Work tiles that reach far beyond the scenes would shrink them to a spot.
     tiles = tiles if len(tiles) > 1 else []
     cells = 0 if samples is None else len(samples)
@@ -165,6 +161,7 @@ def _examples(project: Project, samples: gpd.GeoDataFrame) -> Iterator[Example]:
     order = {"test": 0, "validation": 1, "train": 2}
     ranked = samples.assign(rank=samples["split"].map(order)).sort_values(["rank", "sample_id"], kind="stable")
     found: list[tuple[float, float, str, Example]] = []
+    mapped = bool(mosaic_tiles(project))
     for row in ranked.itertuples():
         image_path = project.chips_folder / "images" / f"{row.sample_id}.tif"
         label_path = project.chips_folder / "labels" / f"{row.sample_id}.tif"
@@ -179,7 +176,7 @@ def _examples(project: Project, samples: gpd.GeoDataFrame) -> Iterator[Example]:
         with rasterio.open(image_path) as file:
             image = np.moveaxis(file.read((1, 2, 3)), 0, -1)[part]
         window = Window(int(row.column) + part[1].start, int(row.row) + part[0].start, label.shape[1], label.shape[0])
-        probability = read_probability(project, window)[0] if map_tiles(project) else None
+        probability = read_probability(project, window)[0] if mapped else None
         title = f"{row.scene_id[:26]}\n{row.split}"
         known = label[label != 255]
         mixture = float(abs(known.mean() - 0.25))
@@ -214,7 +211,7 @@ def _busiest(label: NDArray[np.uint8], edge: int) -> tuple[slice, slice]:
 
 
 def _mosaic(project: Project) -> Picture | None:
-    found = coarse_mosaic(map_tiles(project))
+    found = coarse_mosaic(project)
     if found is None:
         return None
     probability, bounds = found

@@ -34,7 +34,14 @@ ERROR_COLOURS = {
 }
 # From no tree to tree: lightness falls steadily, so that the order shows without colour too.
 PROBABILITY_COLOURS = ("#faf9f2", "#d9e6bd", "#9cc48a", "#4d9a5b", "#166a3c", "#053d25")
-FEATURE_COLOURS = {"linear": YELLOW, "patchy": SKY}
+FEATURE_COLOURS = {
+    "hedge": YELLOW,
+    "tree line": GREEN,
+    "grove": ORANGE,
+    "scrub": PURPLE,
+    "riparian": SKY,
+    "isolated tree": VERMILION,
+}
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

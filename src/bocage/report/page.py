@@ -11,9 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bocage.files import write_text
+from bocage.mapping import mosaic_tiles
 from bocage.outcome import Outcome
 from bocage.project import Project
-from bocage.report.album import Picture, collect, map_tiles, read_features, read_samples
+from bocage.report.album import Picture, collect, read_features, read_samples
 from bocage.report.facts import (
     intervals,
     provenance,
@@ -72,7 +73,7 @@ def gather(project: Project) -> dict[str, Any]:
         "scene_count": scene_count(project),
         "sample_count": None if samples is None else len(samples),
         "splits": {} if samples is None else samples["split"].value_counts().to_dict(),
-        "tile_count": len(map_tiles(project)),
+        "tile_count": len(mosaic_tiles(project)),
         "feature_count": None if features is None else len(features),
         "feature_types": [(name, count, areas[name] / 10_000) for name, count in types.items()],
         "accuracy": accuracy,

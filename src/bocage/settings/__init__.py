@@ -10,7 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bocage.settings.benchmark import BenchmarkSettings as BenchmarkSettings
+from bocage.settings.context import ContextSettings as ContextSettings
 from bocage.settings.machine import MachineSettings as MachineSettings
+from bocage.settings.place import MapFolder
+from bocage.settings.products import ProductsSettings as ProductsSettings
 from bocage.settings.run import RunSettings as RunSettings
 from bocage.settings.section import Count, Positive, Section, Share
 
@@ -310,7 +313,11 @@ class PretrainingSettings(Section):
 
 
 class MappingSettings(Section):
-    """How the probability mosaic is made.
+    """How the probability mosaic is made, and where it lies.
+
+    ``model`` is a training run, or the path or ``s3://`` URL of a model package. ``folder`` is where the tiles and
+    their receipts are written and read: a folder of its own, or ``s3://bucket/prefix``, which is reached by the
+    ``AWS_*`` variables of the environment.
 
     ``runtime`` is what does the model's arithmetic. "auto" is torch where there is a GPU, else OpenVINO where it is
     installed (``pip install "bocage[openvino]"``) and takes the network, else torch. ``precision`` "bf16" is up to
@@ -322,6 +329,7 @@ class MappingSettings(Section):
     """
 
     model: str = "slf"
+    folder: MapFolder = "map"
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
     batch_size: Count = 4
@@ -344,18 +352,10 @@ class MappingSettings(Section):
 class FeaturesSettings(Section):
     """From probability to features."""
 
-    profile: Literal["2015", "2018", "2021"] = "2021"
+    profile: Literal["2015", "2018", "2021", "2024"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
-
-
-class ProductsSettings(Section):
-    """Names of the delivered layers."""
-
-    reference_year: int = 2021
-    version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
-    revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
-    date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
+    context: ContextSettings = ContextSettings()
 
 
 class AccuracySettings(Section):

@@ -83,6 +83,8 @@ profile = "2021"
 
 [products]
 reference_year = 2021
+organisation = "Bocage demo"   # INSPIRE asks for a contact
+email = "demo@example.org"
 
 # The truth of the landscape is complete: 1 where a tree or shrub stands.
 [accuracy]

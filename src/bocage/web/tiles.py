@@ -15,14 +15,16 @@ from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
 
 from bocage.files import finished
 from bocage.grid import Bounds, Grid, Window
+from bocage.mapping import mosaic_tiles
+from bocage.mapping.receipt import cog_name
 from bocage.project import Project
+from bocage.rasters import open_stored
 from bocage.report.pictures import probability_colours
 from bocage.scenes import Catalogue, SceneReader, open_scene
 
@@ -63,7 +65,7 @@ class Painter:
             "levels": levels,
             "layers": {
                 "scenes": self._catalogue is not None,
-                "probability": bool(finished(self._project.map_folder, "*.tif")),
+                "probability": bool(mosaic_tiles(self._project)),
                 "features": bool(finished(self._project.features_folder, "*.parquet")),
             },
         }
@@ -118,7 +120,7 @@ class Painter:
         if self._catalogue is not None and self._catalogue.scenes:
             own = self._catalogue.bounds
             return own if self._project.bounds is None else self._project.bounds
-        names = [path.stem for path in finished(self._project.map_folder, "*.tif")]
+        names = mosaic_tiles(self._project)
         windows = [self._project.tiling.tile(name).window for name in names]
         if not windows:
             return self._project.bounds or self._project.grid.bounds(Window(0, -TILE, TILE, TILE))
@@ -160,10 +162,10 @@ class Painter:
         wide = Window(window.column * step, window.row * step, window.width * step, window.height * step)
         value = np.full(window.shape, np.nan)
         for tile in self._project.tiling.tiles(wide):
-            path = self._project.map_folder / f"{tile.id}.tif"
-            if not path.is_file():
+            name, storage = cog_name(tile.id), self._project.map_storage
+            if storage.find(name) is None:
                 continue
-            with rasterio.open(path) as file:
+            with open_stored(storage, name) as file:
                 size = self._project.grid.resolution
                 own = Window(round(file.transform.c / size), round(-file.transform.f / size), file.width, file.height)
                 part = own.intersection(wide)

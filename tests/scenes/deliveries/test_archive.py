@@ -12,7 +12,7 @@ import pytest
 from bocage.errors import SceneError
 from bocage.scenes.deliveries import archive as module
 from bocage.scenes.deliveries.archive import open_archive
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.deliveries.images import tar_folder, zip_folder
 
 KINDS = ("x.zip", "x.tar", "x.tar.gz", "x.tgz", "X.ZIP", "X.TAR")

@@ -19,7 +19,7 @@ from bocage.scenes.deliveries.files import DeliveryFiles
 from bocage.scenes.deliveries.folder import Folder
 from bocage.scenes.deliveries.store import Store
 from bocage.scenes.metadata import BandRecord, PartRecord
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.deliveries.assembling import BANDS, METADATA, deliver, grid, read, single
 from tests.scenes.deliveries.images import ORIGIN, pixels, tar_folder, write, write_tiles, zip_folder
 

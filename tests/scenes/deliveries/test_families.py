@@ -11,7 +11,7 @@ from bocage.scenes.deliveries.assembly import assemble, open_image
 from bocage.scenes.deliveries.finding import find_deliveries
 from bocage.simulation import simulate_deliveries
 from bocage.simulation.sensor import FAMILIES
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 
 CODES = tuple(FAMILIES)
 

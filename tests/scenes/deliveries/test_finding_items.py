@@ -7,7 +7,7 @@ import pytest
 from bocage.scenes.deliveries.assembly import assemble
 from bocage.scenes.deliveries.finding import find_deliveries
 from bocage.scenes.metadata import BandRecord
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.deliveries.images import pixels, write
 from tests.scenes.deliveries.trees import item, only, put, refused
 

@@ -10,7 +10,7 @@ from bocage.scenes.deliveries import finding
 from bocage.scenes.deliveries.assembly import assemble
 from bocage.scenes.deliveries.finding import find_all, find_deliveries
 from bocage.scenes.deliveries.folder import Folder
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.deliveries.images import tar_folder, zip_folder
 from tests.scenes.deliveries.trees import found, item, only, put, refused
 

@@ -11,7 +11,7 @@ from bocage.scenes.deliveries.files import DeliveryFiles
 from bocage.scenes.deliveries.folder import Folder
 from bocage.scenes.deliveries.locations import gdal_name, open_files, split_member
 from bocage.scenes.deliveries.store import Store
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 from tests.scenes.deliveries.images import pixels, tar_folder, write, zip_folder
 
 NAMES = ("plain", "a {b} c", "ü ä", "50%20 ?#&+", "q'\"<x>", "ex!cl", "a=b;c,d", "s3", "x.zip!", "vsizip")

@@ -7,7 +7,7 @@ import pytest
 
 from bocage.errors import SceneError
 from bocage.scenes.deliveries.store import Store, configure_gdal, open_object, split_url
-from tests.scenes.conftest import ObjectStore
+from tests.object_store import ObjectStore
 
 
 def test_a_prefix_is_a_tree_of_files(object_store: ObjectStore) -> None:

@@ -1,38 +1,31 @@
 """Deliveries in an object store that speaks the protocol of Amazon S3.
 
-Metadata are read with obstore, pixels by GDAL. Both take their settings from the ``AWS_*`` variables of the
-environment but spell some of them differently; here they are brought into line.
+Metadata are read with obstore, pixels by GDAL.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import S3Store
 
-from bocage.errors import SceneError
+from bocage.errors import SceneError, StorageError
 from bocage.scenes.deliveries.files import METADATA_LIMIT, Beside, FileState, by_small_letters, entries
+from bocage.storage import s3
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from obstore import ObjectMeta
-    from obstore.store import ClientConfig, RetryConfig, S3Config
+    from obstore.store import S3Store
 
 _FILES = 2_000_000
 # Folders beside a named object that are listed too: each is a request of its own.
 _NEIGHBOURS = 16
-_TRUE = frozenset({"1", "yes", "true", "on"})
-_CLIENT = "check AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 
 class Store:
@@ -215,90 +208,36 @@ def split_url(url: str) -> tuple[str, str]:
     SceneError
         If it is not such a URL.
     """
-    found = re.fullmatch(r"s3://([A-Za-z0-9][A-Za-z0-9._-]{1,62})(?:/(.*))?", url, re.DOTALL)
-    key = (found.group(2) or "").rstrip("/") if found else ""
-    if found is None or not key.isprintable() or (key and not {"", ".", ".."}.isdisjoint(key.split("/"))):
-        raise SceneError(f"{url} is not the URL of a store", "write it as s3://bucket/prefix")
-    return found.group(1), key
+    with _errors(url):
+        return s3.split_url(url)
 
 
 def configure_gdal() -> None:
-    """Give GDAL the settings of the store that obstore takes, as variables of this process (worker processes inherit).
+    """Give GDAL the settings of the store that obstore takes; see :func:`bocage.storage.s3.configure_gdal`.
 
     Raises
     ------
     SceneError
         If the endpoint is not a URL.
     """
-    endpoint = _endpoint()
-    if endpoint:
-        scheme, _, host = endpoint.partition("://")
-        os.environ["AWS_S3_ENDPOINT"] = host.rstrip("/")
-        os.environ["AWS_HTTPS"] = "YES" if scheme == "https" else "NO"
-        os.environ["AWS_VIRTUAL_HOSTING"] = "TRUE" if _truth("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") else "FALSE"
-    if _unsigned():
-        os.environ["AWS_NO_SIGN_REQUEST"] = "YES"
-    if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
-        os.environ["AWS_REGION"] = region
-    # A store that does not answer is an error after a while, not a hang.
-    os.environ.setdefault("GDAL_HTTP_CONNECTTIMEOUT", "10")
-    os.environ.setdefault("GDAL_HTTP_TIMEOUT", "60")
-    os.environ.setdefault("GDAL_HTTP_MAX_RETRY", "3")
+    with _errors("AWS_ENDPOINT_URL"):
+        s3.configure_gdal()
 
 
 def _client(bucket: str) -> S3Store:
-    configure_gdal()
-    endpoint = _endpoint()
-    config: S3Config = {}
-    if endpoint:
-        config["endpoint"] = endpoint
-    if _unsigned():
-        config["skip_signature"] = True
-    client: ClientConfig = {"connect_timeout": "10s", "timeout": "60s", "allow_http": endpoint.startswith("http://")}
-    retry: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
     with _errors(f"s3://{bucket}"):
-        return S3Store(bucket, config=config, client_options=client, retry_config=retry)
-
-
-def _endpoint() -> str:
-    """Return the URL of the store, also where only GDAL's own variables name it; empty for Amazon's."""
-    for variable in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
-        if endpoint := os.environ.get(variable, "").rstrip("/"):
-            if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", endpoint):
-                raise SceneError(
-                    f"{variable} is not the URL of a store", "write it as https://host or http://host:port"
-                )
-            return endpoint
-    if host := os.environ.get("AWS_S3_ENDPOINT", "").rstrip("/"):
-        secure = os.environ.get("AWS_HTTPS", "YES").lower() in _TRUE
-        return host if "://" in host else f"{'https' if secure else 'http'}://{host}"
-    return ""
-
-
-def _unsigned() -> bool:
-    return _truth("AWS_NO_SIGN_REQUEST") or _truth("AWS_SKIP_SIGNATURE")
-
-
-def _truth(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() in _TRUE
+        return s3.connect(bucket)
 
 
 def _state(meta: ObjectMeta) -> FileState:
-    return FileState(meta["size"], (meta["e_tag"] or meta["last_modified"].isoformat()).strip('"'))
+    return FileState(meta["size"], s3.entity_tag(meta["e_tag"]) or meta["last_modified"].isoformat())
 
 
 @contextmanager
 def _errors(url: str) -> Iterator[None]:
+    """Give the error of a store as that of the scene, which is quarantined for it."""
     try:
-        yield
-    except SceneError:
-        raise
-    except (BaseError, OSError, ValueError) as error:
-        text = str(error).strip() or type(error).__name__
-        # Listing in a bucket that is not there is no FileNotFoundError but an answer of the server.
-        if isinstance(error, FileNotFoundError) or "NoSuchBucket" in text:
-            raise SceneError(f"{url} is not there: no such bucket or object", "check the URL and AWS_*") from error
-        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or "AccessDenied" in text:
-            raise SceneError(f"{url}: the store denies access", _CLIENT) from error
-        reason = text.splitlines()[0][:300]
-        raise SceneError(f"{url} cannot be read from the store: {reason}", _CLIENT) from error
+        with s3.errors(url):
+            yield
+    except StorageError as error:
+        raise SceneError(error.problem, error.mend) from error

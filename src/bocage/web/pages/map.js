@@ -2,6 +2,9 @@
 "use strict";
 const canvas = document.getElementById("map"), pen = canvas.getContext("2d");
 const byId = (id) => document.getElementById(id);
+const TYPE_COLOURS = {
+  "hedge": "#f0e442", "tree line": "#009e73", "grove": "#e69f00", "scrub": "#cc79a7", "riparian": "#56b4e9", "isolated tree": "#d55e00",
+};
 const shown = { scenes: true, probability: true, features: true };
 const tiles = new Map(), view = { x: 0, y: 0, scale: 1 };  // scale: metres per CSS pixel
 let info, features = [], chosen = null, opacity = 0.55, waiting = 0, asked = 0;
@@ -88,7 +91,7 @@ function draw() {
       pen.strokeStyle = "#10201a";
       pen.lineWidth = isChosen ? 6 : 3;
       pen.stroke(path);
-      pen.strokeStyle = isChosen ? "#ffffff" : feature.properties.slf_type === "patchy" ? "#56b4e9" : "#f0e442";
+      pen.strokeStyle = isChosen ? "#ffffff" : TYPE_COLOURS[feature.properties.slf_type] ?? "#f0e442";
       pen.lineWidth = isChosen ? 3 : 1.5;
       pen.stroke(path);
     }
