@@ -10,8 +10,10 @@ from typing import Any
 
 from bocage.errors import GridError, ProductError, ProjectError
 from bocage.grid import Grid, Tile
+from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Refusal
 from bocage.project import Project
+from bocage.storage import read_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,17 @@ def read_mosaic(project: Project, tiles: Iterable[Tile]) -> list[MappedTile]:
     Raises
     ------
     ProjectError
-        If a receipt cannot be read.
+        If one is not the receipt of a tile.
+    StorageError
+        If one cannot be read.
     """
-    return [_read(project, tile) for tile in tiles]
+    by_name = {receipt_name(tile.id): tile for tile in tiles}
+    return [_read(project, by_name[name], content) for name, content in read_all(project.map_storage, by_name)]
 
 
-def _read(project: Project, tile: Tile) -> MappedTile:
-    path = project.map_folder / f"{tile.id}.json"
+def _read(project: Project, tile: Tile, content: bytes) -> MappedTile:
     try:
-        said: Mapping[str, Any] = json.loads(path.read_bytes()).get("properties", {})
+        said: Mapping[str, Any] = json.loads(content).get("properties", {})
         place = said.get("bocage:grid")
         return MappedTile(
             tile,
@@ -60,8 +64,11 @@ def _read(project: Project, tile: Tile) -> MappedTile:
             tuple(str(refusal["subject"]) for refusal in said.get("bocage:quarantined", ())),
             None if place is None else Grid(str(place["crs"]), float(place["resolution"])),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, GridError) as error:
-        raise ProjectError(f"{path} is not the receipt of a mapped tile", "remove it and run: bocage map") from error
+    except (ValueError, KeyError, TypeError, AttributeError, GridError) as error:
+        raise ProjectError(
+            f"{project.map_storage.root}/{receipt_name(tile.id)} is not the receipt of a mapped tile",
+            "remove it and run: bocage map",
+        ) from error
 
 
 def require_one_map(mosaic: Sequence[MappedTile], grid: Grid) -> None:
@@ -97,12 +104,10 @@ def holes(project: Project, tiles: Sequence[Tile]) -> tuple[Refusal, ...]:
     whose receipt says that no scene saw it is none.
     """
     present = {tile.id for tile in tiles}
-    known = {path.stem for path in project.map_folder.glob("*.json")}
-    unfinished = sorted(
-        path.stem
-        for path in project.map_folder.glob("*.tif")
-        if not path.name.startswith(".") and path.stem not in known
-    )
+    stored = project.map_storage.list()
+    known = {name.removesuffix(".json") for name in stored if name.endswith(".json")}
+    unfinished = [name.removesuffix(".tif") for name in stored if name.endswith(".tif")]
+    unfinished = [name for name in unfinished if name not in known]
     missing = [name for name in _enclosed(project, tiles) if name not in known and name not in unfinished]
     mend = "run: bocage map"
     return (
