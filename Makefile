@@ -36,6 +36,7 @@ test: install lint  ## lint, type check and all tests
 docs: install  ## build the documentation into ./site
 	$(PYTHON) -m typer bocage.cli.application utils docs --name bocage --title "Command line" \
 		--output docs/reference/command-line.md >/dev/null
+	$(BOCAGE) products rules --markdown > docs/reference/product-rules.md
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 bench: install  ## print every benchmark beside its limit or its rival

@@ -25,14 +25,17 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import psutil
-from faulty_store import faulty_store
 from small_projects import SmallProject, workers_of, write_scenes
 from stand_in import stand_in_for_the_network
+from unsteady_store import unsteady_store
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 SHARE = 0.3  # of the kills that hit the command itself
 OUTAGE = 6.0  # seconds in which the store answers nothing but errors
@@ -119,7 +122,7 @@ def truncated(project: SmallProject, expected: dict[str, str], without: dict[str
 
 def store(folder: Path, scenes: Path, expected: dict[str, str]) -> dict[str, Any]:
     """Map scenes from a store that answers errors, now and then and for a while all the time."""
-    with faulty_store() as faulty:
+    with unsteady_store() as faulty:
         faulty.put("/deliveries")
         for path in scenes.glob("*.tif"):
             faulty.put(f"/deliveries/{path.name}", path.read_bytes())
@@ -140,12 +143,27 @@ def store(folder: Path, scenes: Path, expected: dict[str, str]) -> dict[str, Any
         }
 
 
+def three_nodes(tries: int = 3) -> Cluster:
+    """Return a cluster of three nodes with a processor each; Ray waits 30 s for a node, so it is tried again."""
+    from ray.cluster_utils import Cluster
+
+    while True:
+        cluster, tries = Cluster(), tries - 1
+        try:
+            for _ in range(3):
+                cluster.add_node(num_cpus=1, object_store_memory=STORE)
+        except Exception:  # Ray raises plain Exception where a node does not start in time.
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+            if not tries:
+                raise
+        else:
+            return cluster
+
+
 def node(project: SmallProject, expected: dict[str, str]) -> dict[str, Any]:
     """Map on three nodes of Ray, of which one is lost when a fifth of the tiles is there."""
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a busy machine a node takes its time
     try:
         import ray
-        from ray.cluster_utils import Cluster
     except ImportError:
         return {"equal": None, "skipped": 'Ray is not installed: pip install "bocage[ray]"'}
     from bocage.mapping import map_area
@@ -154,7 +172,7 @@ def node(project: SmallProject, expected: dict[str, str]) -> dict[str, Any]:
     stand_in_for_the_network()
 
     shutil.rmtree(project.map, ignore_errors=True)
-    cluster = Cluster()
+    cluster = three_nodes()
     lost: list[int] = []
 
     def lose() -> None:
@@ -168,8 +186,6 @@ def node(project: SmallProject, expected: dict[str, str]) -> dict[str, Any]:
     ended = threading.Event()
     watcher = threading.Thread(target=lose)
     try:
-        for _ in range(3):
-            cluster.add_node(num_cpus=1, object_store_memory=STORE)
         ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
         watcher.start()
         outcome = map_area(Project.open(project.folder), engine="ray", workers=3)

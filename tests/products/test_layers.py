@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 
@@ -15,6 +17,7 @@ from bocage.rasters import read_window
 from tests.features.landscape import make_project, rectangle, write_mosaic
 from tests.products.conftest import WINDOW, landscape
 
+PLAIN = "[products]\nweb_tiles = false\n"
 STEM = "clms_hrlslf_{}_e43n30_03035_v01_r00_20210714.{}"
 
 
@@ -25,8 +28,9 @@ def test_every_layer_is_written_under_its_name_and_passes_its_own_checks(written
     project, outcome = written
     expected = {
         *(STEM.format(part, suffix) for part in RASTERS for suffix in ("tif", "tif.aux.xml", "json")),
-        *(STEM.format("swf_s2021_vec", suffix) for suffix in ("gpkg", "parquet", "pmtiles", "json")),
+        *(STEM.format("swf_s2021_vec", suffix) for suffix in ("gpkg", "parquet", "json")),
         *(f"metadata/{STEM.format(part, 'xml')}" for part in (*RASTERS, "swf_s2021_vec")),
+        *(f"extensions/bocage_{STEM.format('swf_s2021_vec', suffix)}" for suffix in ("gpkg", "parquet", "pmtiles")),
     }
     folder = project.products_folder
     assert {path.relative_to(folder).as_posix() for path in outcome.outputs} == expected
@@ -35,11 +39,28 @@ def test_every_layer_is_written_under_its_name_and_passes_its_own_checks(written
     assert outcome.figures["checks"]["failed"] == 0
     verdicts = check_products(folder)
     assert [verdict for verdict in verdicts if not verdict.passed] == []
-    assert {"overlap", "neighbours", "origin", "colour table"} <= {verdict.rule for verdict in verdicts}
+    kept = {verdict.rule for verdict in verdicts if verdict.outcome == "pass"}
+    assert {"vector.overlap", "vector.neighbours", "vector.extra_columns", "raster.origin", "raster.colours"} <= kept
+    assert {"metadata.elements", "raster.attribute_rows", "set.density", "set.area"} <= kept
+
+
+def test_what_bocage_knows_more_lies_beside(written: tuple[Project, Outcome]) -> None:
+    project = written[0]
+    folder = project.products_folder / "extensions"
+    typed = gpd.read_file(next(folder.glob("*.gpkg")))
+    features = gpd.read_parquet(next(project.features_folder.glob("*.parquet")))
+    assert typed.columns.tolist() == features.columns.tolist()
+    assert typed["slf_type"].tolist() == features["slf_type"].tolist()
+    tiles = pyogrio.read_info(next(folder.glob("*.pmtiles")))
+    assert (tiles["crs"], tiles["driver"]) == ("EPSG:3857", "PMTiles")
+    assert {"slf_type", "width_m", "confidence"} <= set(tiles["fields"])
+    item = json.loads(next(project.products_folder.glob("*_vec_*.json")).read_bytes())
+    assert set(item["assets"]) == {"data", "geoparquet", "metadata", "data-typed", "geoparquet-typed", "tiles-typed"}
+    assert all((project.products_folder / asset["href"]).is_file() for asset in item["assets"].values())
 
 
 def test_what_the_inputs_do_not_allow_is_left_out_with_the_reason(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, more=PLAIN)
     write_mosaic(project, WINDOW, landscape())
     extract_features(project)
     outcome = write_products(project)
@@ -58,7 +79,7 @@ def test_the_confidence_is_the_distance_from_the_threshold(written: tuple[Projec
 
 
 def test_a_failure_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, more=PLAIN)
     write_mosaic(project, WINDOW, landscape())
     extract_features(project)
     with monkeypatch.context() as patch:
@@ -126,7 +147,7 @@ def contents(project: Project) -> dict[str, bytes]:
 
 
 def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, more=PLAIN)
     write_mosaic(project, WINDOW, landscape())
     extract_features(project)
     first = write_products(project)
@@ -154,7 +175,7 @@ def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> N
 
 
 def test_products_of_a_cell_that_is_no_longer_mapped_are_removed(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
+    project = make_project(tmp_path, more=PLAIN)
     write_mosaic(project, WINDOW, landscape())
     extract_features(project)
     outcome = write_products(project)
@@ -187,7 +208,7 @@ def test_a_local_grid_writes_5_m_layers_under_its_own_code(tmp_path: Path) -> No
     assert all("_26917_" in path.name for path in outcome.outputs)
     failed = {verdict.rule for verdict in check_products(project.products_folder) if not verdict.passed}
     # Features of 1.2 m on cells of 5 m: one hedge of 10.2 m cannot agree in area.
-    assert failed <= {"raster and vector"}
+    assert failed <= {"set.area"}
     woody = next(path for path in outcome.outputs if "_wvl_" in path.name and path.suffix == ".tif")
     grid = project.grid.__class__("EPSG:26917", 5.0)
     assert (read_window(woody, grid, grid.window(project.grid.bounds(window))) == 1).any()

@@ -14,21 +14,14 @@ GRID, WINDOW = Grid("EPSG:3035", 5.0), Window(860_000, -600_000, 120, 120)
 
 def test_features_that_share_a_border_become_one_polygon() -> None:
     mask = disk(SHAPE, 60, 40, 5.05) | rectangle(SHAPE, 59, 44, 2, 40) | rectangle(SHAPE, 20, 20, 2, 40)
-    height = np.where(disk(SHAPE, 60, 40, 5.05), 8.0, np.nan)
-    features = features_of(mask, origin(), "EPSG:3035", height=height)
+    features = features_of(mask, origin(), "EPSG:3035")
     found = merged(features)
     assert (len(features), len(found)) == (3, 2)
-    assert sorted(found["parts"]) == [1, 2]
     assert set(found.geom_type) == {"Polygon"}
+    assert found.columns.tolist() == ["code", "area", "class_name", "geometry"]
     assert found["area"].sum() == pytest.approx(features["area"].sum())
     np.testing.assert_allclose(found["area"], found.geometry.area)
-    both = found.query("parts == 2").iloc[0]
-    assert both["length_m"] == pytest.approx(
-        features.query("slf_class == 2 or feature_id > '860040'")["length_m"].sum()
-    )
-    assert both["height_m"] == pytest.approx(8.0)
-    assert both["slf_type"] == "grove"
-    assert found.query("parts == 1")["height_m"].isna().all()
+    assert found["code"].eq(1).all()
 
 
 def test_polygons_that_meet_in_a_point_stay_apart() -> None:

@@ -51,7 +51,8 @@ def test_density_keeps_nodata_out_of_the_mean(seed: int) -> None:
 
 def test_colour_tables_hold_every_code_of_their_layer() -> None:
     for (variable, form), colours in COLOURS.items():
-        assert set(colours) == codes_of(form, 2021, variable)
+        # The quality tool wants the colour of 254, which the layers of 2021 do not use.
+        assert set(colours) - {254} == codes_of(form, 2021, variable) - {254}
     ramp = COLOURS["swf", "r100m"]
     assert (ramp[1], ramp[51], ramp[100]) == ((168, 255, 172), (84, 159, 88), (28, 92, 36))
     assert COLOURS["wvl", "r5m"][1] == (117, 221, 0)

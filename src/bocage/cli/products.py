@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bocage.chain import run_stage
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
 from bocage.project import Project
+
+if TYPE_CHECKING:
+    from bocage.products import Verdict
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -59,23 +63,93 @@ def change(
 
 @app.command()
 def check(
-    folder: Annotated[Path | None, typer.Argument(help="A folder of products; that of the project by default.")] = None,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...", help="Folders, files or geodatabases; the products of the project by default."
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="What the files are (swf, wvl, fm, ...), where their names do not say it.")
+    ] = None,
+    year: Annotated[
+        int | None,
+        typer.Option("--year", "--profile", min=2015, help="Take the rules of this year instead of that of the name."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show the rules that are kept, too.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules instead of testing them.")] = False,
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Check products against the public rules of the service; exit 1 if a rule is broken."""
+    """Check products, of Bocage or of others, against the public rules of the service; exit 1 if one is broken."""
+    if rules:
+        _answer_rules(as_json=as_json)
+        return
     from bocage.products import check_products
 
-    verdicts = check_products(Project.open(project).products_folder if folder is None else folder)
+    verdicts = check_products(paths or [Project.open(project).products_folder], layer=layer, year=year)
+    counts = Counter[str](verdict.outcome for verdict in verdicts)
+    files = len({verdict.file for verdict in verdicts})
     if as_json:
-        answer({"verdicts": [asdict(verdict) for verdict in verdicts]}, as_json=True)
+        summary = {"files": files, **{name.replace(" ", "_"): counts[name] for name in _OUTCOMES}}
+        answer({"summary": summary, "verdicts": [verdict.as_dict() for verdict in verdicts]}, as_json=True)
     else:
-        answer_table(
-            ("file", "rule", "verdict", "detail"),
-            [
-                (verdict.file, verdict.rule, "pass" if verdict.passed else "FAIL", verdict.detail)
-                for verdict in verdicts
-            ],
-        )
-    if not all(verdict.passed for verdict in verdicts):
+        _answer_verdicts(verdicts, every=every)
+        told = ", ".join(f"{words} {counts[name]}" for name, words in _OUTCOMES.items())
+        answer(f"files and groups {files}: {told}", as_json=False)
+    if counts["error"]:
         raise typer.Exit(1)
+
+
+@app.command("rules")
+def rules_(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference page.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules that products are checked against, with their sources."""
+    if markdown:
+        from bocage.products.conformance import as_page
+
+        typer.echo(as_page(), nl=False)
+    else:
+        _answer_rules(as_json=as_json)
+
+
+_OUTCOMES = {
+    "error": "errors",
+    "warning": "warnings",
+    "information": "notes",
+    "pass": "rules kept",
+    "not tested": "not tested",
+}
+
+
+def _answer_verdicts(verdicts: Sequence[Verdict], *, every: bool) -> None:
+    """Print findings, the grave ones first; notes of one rule on many files as one line, unless all is asked for."""
+    ranks = {name: rank for rank, name in enumerate(_OUTCOMES)}
+    shown = [verdict for verdict in verdicts if every or verdict.outcome not in {"pass", "not tested"}]
+    notes = Counter(verdict.rule for verdict in shown if verdict.outcome == "information" and not every)
+    rows: list[tuple[str, str, str, str]] = []
+    for verdict in sorted(shown, key=lambda verdict: ranks[verdict.outcome]):
+        count = notes.pop(verdict.rule, None) if verdict.outcome == "information" and not every else 1
+        if count is None:
+            continue  # told with the first file of its rule
+        what = f"{verdict.detail}{f' -> {verdict.mend}' if verdict.mend else ''}"
+        file = verdict.file if count == 1 else f"{count} files, first {verdict.file}"
+        rows.append(("FAIL" if verdict.outcome == "error" else verdict.outcome, file, verdict.rule, what))
+    if rows:
+        answer_table(("verdict", "file", "rule", "what and where -> what to do"), rows)
+
+
+def _answer_rules(*, as_json: bool) -> None:
+    from bocage.products.conformance import RULES
+    from bocage.products.conformance.catalogue import layers_text, years_text
+
+    names = ("rule", "severity", "layers", "years", "source", "statement")
+    rows = [
+        (rule.id, rule.severity, layers_text(rule), years_text(rule), rule.source, rule.statement) for rule in RULES
+    ]
+    if as_json:
+        answer({"rules": [dict(zip(names, row, strict=True)) for row in rows]}, as_json=True)
+    else:
+        answer_table(names, rows)

@@ -11,24 +11,30 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from bocage.errors import FeatureError
-from bocage.features.classes import Kind, classify, crop_shares, measured_widths
-from bocage.features.components import Labels, label_classes
+from bocage.features.classes import Kind, Planes, classify, crop_shares
+from bocage.features.frame import TILE, Frame
 from bocage.features.masks import UNKNOWN, forest_mask
-from bocage.features.morphology import touching
+from bocage.features.measuring import measure
+from bocage.features.patches import Layer, Surroundings
 from bocage.features.profiles import Profile, profile_of
-from bocage.features.vectors import located, polygons_of, simplified
+from bocage.features.sums import ONE, Sums
+from bocage.features.types import COLUMNS as TYPE_COLUMNS
+from bocage.features.types import type_columns
+from bocage.features.vectors import located
+from bocage.features.widths import widths_of
+from bocage.grid import Window
 
 CLASS_NAME = "Small structures of trees, hedges, bushes and scrub"
 CODE = 1
-# Everything is held in memory: about 60 bytes per cell at the peak, 3 GB at this size (35 x 35 km of 5 m cells).
-MOST_CELLS = 50_000_000
+# Planes of one byte per cell are held in memory, about 8 bytes at the peak, beside the features: 5 GB at this size,
+# which is a production cell of 100 km at 5 m with its margin.
+MOST_CELLS = 500_000_000
 
 _COLUMNS = {
     "feature_id": "str",
     "code": "int32",
     "class_name": "str",
     "area": "float64",
-    "slf_type": "str",
     "slf_class": "int16",
     "width_m": "float64",
     "length_m": "float64",
@@ -36,6 +42,7 @@ _COLUMNS = {
     "crop_share": "float64",
     "confidence": "float64",
     "truncated": "bool",
+    **TYPE_COLUMNS,
 }
 
 
@@ -50,10 +57,11 @@ def features_of(
     crop: NDArray[np.uint8] | None = None,
     height: NDArray[np.floating] | None = None,
     probability: NDArray[np.floating] | None = None,
+    tile: int | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the small landscape features among woody cells.
 
-    The whole mask is held in memory, about 60 bytes per cell; a mask of more than ``MOST_CELLS`` cells is refused.
+    The mask is worked by tiles; a mask of more than ``MOST_CELLS`` cells is refused.
 
     Parameters
     ----------
@@ -75,16 +83,18 @@ def features_of(
         Canopy height in metres, NaN where unknown.
     probability
         Probability of woody vegetation 0 to 1, NaN where unknown.
+    tile
+        Edge in cells of the tiles by which the mask is worked; the result does not depend on it.
 
     Returns
     -------
     geopandas.GeoDataFrame
         One row per feature, in reading order: ``feature_id`` (column_row of its first cell on the lattice of the
-        coordinate reference system), ``code`` 1, ``class_name``, ``area`` (m2, of the geometry), ``slf_type``,
-        ``slf_class`` (1 linear, 2 patchy, 3 isolated, 5 connected), ``width_m`` and ``length_m`` = cell area / width,
-        ``height_m``, ``crop_share`` and ``confidence`` (means over the feature's known cells; NaN if there are none),
-        ``truncated``, ``geometry``. ``slf_type`` is "tree line" or "hedge", "grove" or "scrub" where the height is
-        known (5 m parts them), else "linear" or "patchy". Features of unlike class may share a border.
+        coordinate reference system), ``code`` 1, ``class_name``, ``area`` (m2, of the geometry), ``slf_class`` (1
+        linear, 2 patchy, 3 isolated, 5 connected), ``width_m`` and ``length_m`` = cell area / width, ``height_m``,
+        ``crop_share`` and ``confidence`` (means over the feature's known cells; NaN if there are none), ``truncated``,
+        ``geometry``, and the type with its measures (:data:`bocage.features.types.COLUMNS`): ``slf_type`` is the
+        likeliest by what is known, ``type_confidence`` how likely. Features of unlike class may share a border.
 
     Raises
     ------
@@ -95,47 +105,89 @@ def features_of(
     rules = profile_of(profile)
     _check(mask, transform, crs, (valid, forest, crop, height, probability))
     resolution = float(transform.a)
+    west, north = round(transform.c / resolution), round(-transform.f / resolution)
+    frame = Frame(Window(west, north, mask.shape[1], mask.shape[0]), tile or TILE)
     woody = mask.astype(np.uint8)
     if valid is not None:
         woody[~valid] = UNKNOWN
-    wooded = forest_mask(woody, resolution, rules, crop=crop) if forest is None else forest.astype(np.uint8)
-    found = classify(woody, wooded, crop, resolution, rules)
-    kept = np.where(found.kept, found.kinds, 0).astype(np.uint8)
-    labels = label_classes(kept)
-    if labels.count == 0:
+    wooded = (
+        forest_mask(woody, resolution, rules, crop=crop, frame=frame) if forest is None else forest.astype(np.uint8)
+    )
+    planes = Planes(woody, wooded, crop)
+    return table_of(
+        planes, frame, resolution, crs, rules, cover=_layer(probability, frame), height=_layer(height, frame),
+        corner=(transform.c, transform.f),
+    )  # fmt: skip
+
+
+def table_of(
+    planes: Planes,
+    frame: Frame,
+    resolution: float,
+    crs: str,
+    profile: Profile,
+    *,
+    own: Window | None = None,
+    cover: Layer | None = None,
+    height: Layer | None = None,
+    context: Surroundings | None = None,
+    corner: tuple[float, float] | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the features of a region as a table, with the columns of :func:`features_of`.
+
+    Parameters
+    ----------
+    planes, frame
+        The region and how it is cut; the table does not depend on the cut.
+    own
+        Features are cut at the edge of this window; the region by default.
+    cover, height
+        Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
+    context
+        Gives what streams, roads, fields and built-up areas are known near a window.
+    corner
+        x and y of the upper left corner of the region, by default where the lattice has it.
+    """
+    found = classify(planes.woody, planes.forest, planes.crop, resolution, profile, frame)
+    measured = measure(
+        found,
+        planes.woody,
+        planes.crop,
+        frame,
+        resolution,
+        own=own,
+        smooth=profile.smooth,
+        cover=cover,
+        height=height,
+        context=context,
+    )
+    if not len(measured.first):
         return empty_features(crs)
-    kinds = kept.ravel()[labels.first()]
-    width = _widths_by_kind(labels, kinds, resolution, rules)
-    tall = _mean(labels, height)
-    polygons = located(simplified(polygons_of(labels), rules.simplification), transform)
-    rows, columns = np.divmod(labels.first(), mask.shape[1])
-    west, north = round(transform.c / resolution), round(-transform.f / resolution)
+    sums, window = measured.sums, frame.window
+    kinds = sums.largest["kind"]
+    width = widths_of(sums, resolution, profile)
+    x, y = corner or (window.column * resolution, -window.row * resolution)
+    polygons = located(measured.polygons, Affine(resolution, 0, x, 0, -resolution, y))
+    rows, columns = np.divmod(measured.first, window.width)
+    places = zip((columns + window.column).tolist(), (rows + window.row).tolist(), strict=True)
     return _table(
         {
-            "feature_id": [f"{west + x}_{north + y}" for x, y in zip(columns.tolist(), rows.tolist(), strict=True)],
+            "feature_id": [f"{column}_{row}" for column, row in places],
             "code": CODE,
             "class_name": CLASS_NAME,
             "area": shapely.area(polygons),
-            "slf_type": types_of(kinds == Kind.LINEAR, tall, rules.tree_height),
             "slf_class": kinds,
             "width_m": width,
-            "length_m": labels.cells() * resolution**2 / width,
-            "height_m": tall,
-            "crop_share": crop_shares(labels, crop),
-            "confidence": _mean(labels, probability),
-            "truncated": labels.any(_cut(woody)),
+            "length_m": sums.added["cells"] * resolution**2 / width,
+            "height_m": _mean(sums, "height"),
+            "crop_share": crop_shares(sums),
+            "confidence": _mean(sums, "cover"),
+            "truncated": sums.largest["cut"] > 0,
+            **type_columns(measured.types, resolution, kinds == Kind.LINEAR),
         },
         polygons,
         crs,
     )
-
-
-def types_of(linear: NDArray[np.bool_], height: NDArray[np.float64], tree_height: float) -> NDArray[np.object_]:
-    """Return the type in words of features of that form and mean height (m, NaN unknown)."""
-    with np.errstate(invalid="ignore"):
-        trees = height >= tree_height
-    named = np.where(linear, np.where(trees, "tree line", "hedge"), np.where(trees, "grove", "scrub"))
-    return np.where(np.isnan(height), np.where(linear, "linear", "patchy"), named).astype(object)
 
 
 def empty_features(crs: str) -> gpd.GeoDataFrame:
@@ -147,30 +199,17 @@ def _table(columns: dict[str, object], polygons: NDArray[np.object_], crs: str) 
     return gpd.GeoDataFrame(columns, geometry=list(polygons), crs=crs).astype(_COLUMNS)
 
 
-def _cut(woody: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return the cells next to which knowledge ends: at unknown cells and along the edge of the array."""
-    cut = touching(woody == UNKNOWN)
-    cut[[0, -1], :] = True
-    cut[:, [0, -1]] = True
-    return cut
+def _layer(values: NDArray[np.floating] | None, frame: Frame) -> Layer | None:
+    """Return an array of the region as a layer that is read by windows."""
+    return None if values is None else lambda window: values[window.slices(frame.window)]
 
 
-def _widths_by_kind(
-    labels: Labels, kinds: NDArray[np.uint8], resolution: float, profile: Profile
-) -> NDArray[np.float64]:
-    """Return the width of each feature; features of other kinds that it touches are outside of it."""
-    result = np.empty(labels.count)
-    for kind in np.unique(kinds):
-        own = kinds == kind
-        array = np.where(labels.spread(own), labels.array, 0).astype(np.int32)
-        result[own] = measured_widths(Labels(array, labels.count), resolution, profile)[own]
-    return result
-
-
-def _mean(labels: Labels, values: NDArray[np.floating] | None) -> NDArray[np.float64]:
-    if values is None:
-        return np.full(labels.count, np.nan)
-    return labels.mean(values, ~np.isnan(values))
+def _mean(sums: Sums, name: str) -> NDArray[np.float64]:
+    """Return the mean of a layer over the known cells of each component, NaN without one."""
+    known = sums.added[f"{name} known"]
+    means = np.full(sums.count, np.nan)
+    np.divide(sums.added[name] / ONE, known, out=means, where=known > 0)
+    return means
 
 
 def _check(

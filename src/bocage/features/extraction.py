@@ -1,7 +1,8 @@
 """The stage "features": from the mosaic and the reference layers to one table of features per production cell.
 
-Each island of mapped tiles is held in memory whole, about 60 bytes per cell, and one of more than ``MOST_CELLS`` cells
-is refused. A feature that a production cell's border cuts is two features, one in each cell, both ``truncated``.
+Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 8 bytes per cell,
+and one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts is two features,
+one in each cell, both ``truncated``; of what class it is, is judged with a margin of the other cell.
 """
 
 from __future__ import annotations
@@ -12,25 +13,36 @@ from collections.abc import Iterable
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from bocage.errors import FeatureError, ProjectError
-from bocage.features.derivation import MOST_CELLS, empty_features, features_of
-from bocage.features.ground import Ground, Island, cell_grid, find_islands, layers_of, mapped_tiles, read_ground
+from bocage.features.context_layers import open_context
+from bocage.features.derivation import MOST_CELLS, empty_features, table_of
+from bocage.features.ground import (
+    LAYERS,
+    Island,
+    Region,
+    cell_grid,
+    find_islands,
+    layers_of,
+    mapped_tiles,
+    neighbours,
+    read_region,
+)
 from bocage.features.masks import UNKNOWN
 from bocage.features.profiles import Profile, profile_of
 from bocage.files import digest_file, digest_json, whole_file, write_json
-from bocage.grid import Grid, Window
+from bocage.grid import Grid, Tile
 from bocage.mapping import read_probability
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
 from bocage.project import Project
-from bocage.settings import LayerKind
 
 _log = logging.getLogger("bocage")
-_RULES = 1  # Raised when the derivation changes, so that older results are made again.
-_LAYERS: tuple[LayerKind, ...] = ("tree_cover_density", "crop_types", "canopy_height")
+_RULES = 2  # Raised when the derivation changes, so that older results are made again.
 
 
 def extract_features(project: Project) -> Outcome:
@@ -46,22 +58,26 @@ def extract_features(project: Project) -> Outcome:
     ProjectError
         If nothing is mapped yet.
     FeatureError
-        If no production cell could be derived, or the cell size and the resolution of the features do not fit.
+        If no production cell could be derived, the tiles of the mosaic do not belong together, or the cell size and the
+        resolution of the features do not fit.
     LayerError
         If a registered layer cannot be read.
     """
     profile = profile_of(project.settings.features.profile)
+    tiles = mapped_tiles(project)
+    check_mosaic(project, tiles)
     grid = cell_grid(project, project.settings.features.resolution)
     islands: dict[str, list[Island]] = {}
-    for island in find_islands(project, mapped_tiles(project), grid):
+    for island in find_islands(project, tiles, grid):
         islands.setdefault(island.cell, []).append(island)
-    layers = [layer.files for kind in _LAYERS for layer in layers_of(project, kind, grid)]
+    layers = [layer.files for kind in LAYERS for layer in layers_of(project, kind, grid)]
     stamps = [[file.stamp for file in files] for files in layers]
+    stamps += open_context(project).stamp
     _remove_stale(project, islands)
     outputs, refused, cells = [], [], {}
     for cell, own in track(islands.items(), "deriving features"):
         try:
-            inputs = _inputs(project, own, stamps)
+            inputs = _inputs(project, own, grid, tiles, stamps)
             cells[cell] = _finished(project, cell, inputs) or _derive(project, cell, own, grid, profile, inputs)
             outputs.append(project.features_folder / f"{cell}.parquet")
         except FeatureError as error:
@@ -78,15 +94,17 @@ def _derive(
     """Derive the features of one production cell, write them and return its figures."""
     tables, figures = [empty_features(grid.crs)], {"observed_km2": 0.0, "woody_km2": 0.0, "forest_km2": 0.0}
     for island in islands:
-        ground = read_ground(
-            project, island, grid, profile, lambda window: _mosaic(project, window), most_cells=MOST_CELLS
+        region = read_region(
+            project, island, grid, profile, lambda window: read_probability(project, window)[0], MOST_CELLS
         )
-        tables.append(features_on(ground, profile))
+        tables.append(features_on(region, profile))
+        own = island.window.slices(region.frame.window)
+        woody, forest = region.planes.woody[own], region.planes.forest[own]
         size = grid.resolution**2 / 1e6
-        observed = ground.woody != UNKNOWN
-        figures["observed_km2"] += float(observed.sum() * size)
-        figures["woody_km2"] += float((ground.woody == 1).sum() * size)
-        figures["forest_km2"] += float(((ground.forest == 1) & observed).sum() * size)
+        observed = woody != UNKNOWN
+        figures["observed_km2"] += float(np.count_nonzero(observed) * size)
+        figures["woody_km2"] += float(np.count_nonzero(woody == 1) * size)
+        figures["forest_km2"] += float(np.count_nonzero((forest == 1) & observed) * size)
     filled = [table for table in tables if len(table)] or tables[:1]
     features = gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=grid.crs)
     path = project.features_folder / f"{cell}.parquet"
@@ -98,28 +116,52 @@ def _derive(
     return figures
 
 
-def features_on(ground: Ground, profile: Profile) -> gpd.GeoDataFrame:
+def features_on(region: Region, profile: Profile) -> gpd.GeoDataFrame:
     """Return the features of an island."""
-    return features_of(
-        ground.woody == 1,
-        ground.grid.transform(ground.window),
-        ground.grid.crs,
-        valid=ground.woody != UNKNOWN,
-        profile=profile,
-        forest=ground.forest == 1,
-        crop=ground.crop,
-        height=ground.height,
-        probability=ground.probability,
+    return table_of(
+        region.planes,
+        region.frame,
+        region.grid.resolution,
+        region.grid.crs,
+        profile,
+        own=region.own,
+        cover=region.cover,
+        height=region.height if region.heights else None,
+        context=region.context,
     )
 
 
-def _mosaic(project: Project, window: Window) -> Any:
-    return read_probability(project, window)[0]
+def check_mosaic(project: Project, tiles: list[Tile]) -> None:
+    """Refuse a mosaic whose tiles do not belong together.
+
+    Raises
+    ------
+    FeatureError
+        If tiles were made by different models, or on another lattice than the project's.
+    """
+    root = project.map_storage.root
+    inventory = Inventory.open(project.map_storage)
+    models = inventory.models()
+    if len(models) > 1:
+        shares = ", ".join(f"{count} tiles by {digest[:12]}" for digest, count in sorted(models.items()))
+        raise FeatureError(
+            f"the mosaic in {root} was made by {len(models)} models: {shares}",
+            "run: bocage map, without --bbox, which brings all tiles to one model, or remove those of the other",
+        )
+    strange = [tile.id for tile in tiles if not inventory.lies_at(tile, project.grid)]
+    if strange:
+        raise FeatureError(
+            f"{len(strange)} tiles of the mosaic in {root} are not on the project's lattice of "
+            f"{project.grid.resolution} m, {strange[0]} first",
+            "run: bocage map, which makes them again, or remove them",
+        )
 
 
-def _inputs(project: Project, islands: list[Island], stamps: list[list[str]]) -> str:
+def _inputs(project: Project, islands: list[Island], grid: Grid, mapped: list[Tile], stamps: list[list[str]]) -> str:
     """Return the digest of everything that the features of a production cell depend on."""
-    tiles = sorted(tile for island in islands for tile in island.tiles)
+    names = {tile.id for tile in mapped}
+    seen = (tile for island in islands for tile in (*island.tiles, *neighbours(project, island, grid)) if tile in names)
+    tiles = sorted(set(seen))
     return digest_json(
         {
             "rules": _RULES,

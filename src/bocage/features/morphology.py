@@ -1,9 +1,14 @@
 """Distances, openings and widths on masks of square cells.
 
 All lengths are in metres and all masks are boolean arrays (rows, columns). The area beyond an array's edge is unknown.
+
+Every operation here is local: a cell's result is decided by the cells within a stated reach, in cells, so that a tile
+with such a halo gives what the whole would give.
 """
 
 from __future__ import annotations
+
+import math
 
 import cv2
 import numpy as np
@@ -14,6 +19,13 @@ Mask = NDArray[np.bool_]
 # Distances between cell centres are compared with radii that may be whole numbers of cells: rounding must not decide.
 _ROUNDING = 1e-3
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+# Up to this radius in cells a disk is swept over the mask; beyond, a distance transform is cheaper.
+_SWEPT = 8
+
+
+def reach_of(length: float, resolution: float) -> int:
+    """Return how many cells a disk of that radius in metres reaches."""
+    return math.floor(length / resolution + _ROUNDING)
 
 
 def distance_to(mask: Mask, resolution: float) -> NDArray[np.float32]:
@@ -27,20 +39,36 @@ def distance_to(mask: Mask, resolution: float) -> NDArray[np.float32]:
 def opening(mask: Mask, radius: float, resolution: float) -> Mask:
     """Return what remains of ``mask`` after erosion and dilation by a disk: the parts wider than twice the radius.
 
-    Nothing is eroded from the edge of the array, since what lies beyond is unknown.
+    Nothing is eroded from the edge of the array, since what lies beyond is unknown. The reach is twice the radius.
     """
-    core = distance_to(~mask, resolution) > radius + _ROUNDING * resolution
-    return grow(core, radius, resolution) & mask
+    return grow(~grow(~mask, radius, resolution), radius, resolution) & mask
 
 
 def grow(mask: Mask, radius: float, resolution: float) -> Mask:
-    """Return the cells within ``radius`` metres of ``mask``, itself included."""
-    return distance_to(mask, resolution) <= radius + _ROUNDING * resolution
+    """Return the cells within ``radius`` metres of ``mask``, itself included; the reach is the radius."""
+    cells = radius / resolution + _ROUNDING
+    if cells >= _SWEPT + 1:
+        return distance_to(mask, resolution) <= radius + _ROUNDING * resolution
+    reach = int(cells)
+    down, right = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disk = (np.hypot(down, right) <= cells).astype(np.uint8)
+    return cv2.dilate(mask.view(np.uint8), disk).view(bool)
+
+
+def without_gaps(mask: Mask, cells: float) -> Mask:
+    """Return the mask with its gaps of fewer than that many cells filled; cells of a gap share edges.
+
+    The reach is that number of cells: a gap that a nearer edge of the array cuts may be filled in error.
+    """
+    count, array = cv2.connectedComponents((~mask).astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    small = np.bincount(np.asarray(array, np.int32).ravel(), minlength=count) < cells
+    small[0] = True
+    return np.asarray(small[array], bool)
 
 
 def touching(mask: Mask) -> Mask:
     """Return the cells of ``mask`` and all that share an edge or corner with one."""
-    return cv2.dilate(mask.astype(np.uint8), _NEIGHBOURS).astype(bool)
+    return cv2.dilate(mask.view(np.uint8), _NEIGHBOURS).view(bool)
 
 
 def outline_distances(mask: Mask, resolution: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -49,17 +77,33 @@ def outline_distances(mask: Mask, resolution: float) -> tuple[NDArray[np.float32
     Both are 0 outside the mask; the array's edge is outline. They are measured on cells cut in four, which makes the
     mean over a strip a quarter of its width and twice the largest its width, for even and odd numbers of cells alike.
     """
-    rows, columns = mask.shape
-    fine = np.pad(mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1), 1)
-    distance = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    quarters = [distance[row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    half = np.float32(resolution / 2)
+    result = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
+    cells = np.nonzero(mask)
+    for values, found in zip(result, outline_distances_at(mask, *cells), strict=True):
+        values[cells] = found * np.float32(resolution)
+    return result
+
+
+def outline_distances_at(
+    mask: Mask, rows: NDArray[np.integer], columns: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean and the largest distance in cells to the outline of ``mask`` within some of its cells.
+
+    Distances are summed over steps 5 x 5 (Borgefors 1986): exact along the axes, 2 % off at worst, and ten times as
+    fast as exact ones.
+    """
+    size = (2 * mask.shape[1], 2 * mask.shape[0])
+    fine = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    fine = cv2.copyMakeBorder(fine, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distance = np.asarray(cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32).ravel()
+    width = size[0] + 2
+    corner = (2 * rows + 1) * width + 2 * columns + 1
+    quarters = [distance[corner + step] for step in (0, 1, width, width + 1)]
     # Distances run from the centre of a quarter to that of the next outside: the outline lies half a quarter nearer.
     # Opposite quarters are added first: turning the mask then changes not even the last digit.
-    mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) * half
-    largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) * half
-    assert mean.shape == (rows, columns)
-    return np.where(mask, mean, np.float32(0)), np.where(mask, largest, np.float32(0))
+    mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) / 2
+    largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) / 2
+    return mean, largest
 
 
 def rectangle_widths(area: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:

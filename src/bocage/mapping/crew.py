@@ -49,17 +49,17 @@ class Crew(Protocol):
 
 
 def supervise(
-    jobs: Sequence[TileJob], crew: Crew, slots: int, *, tries: int, limit: float | None = None
+    jobs: Sequence[TileJob], crew: Crew, slots: int, *, tries: int, limit: float | None = None, at_once: int = 1
 ) -> Iterator[TileSummary | Refusal]:
     """Yield each tile as it is written, and each that is given up; see :class:`bocage.mapping.engines.Engine`.
 
     Parameters
     ----------
-    tries, limit
+    tries, limit, at_once
         As :class:`bocage.mapping.supervision.Supervisor` takes them.
     """
     by_name = {job.tile.id: job for job in jobs}
-    supervisor = Supervisor(list(by_name), slots=slots, tries=tries, limit=limit)
+    supervisor = Supervisor(list(by_name), slots=slots, tries=tries, limit=limit, at_once=at_once)
     told = 0
     try:
         commands = deque(supervisor.begin())
@@ -99,15 +99,15 @@ def attempt(worker: Worker, job: TileJob) -> Answer:
         return error
 
 
-def report(slot: int, answer: Answer) -> Report:
-    """Return what the answer of a worker means. Where one cannot write, no other can."""
+def report(slot: int, answer: Answer, tile: str | None = None) -> Report:
+    """Return what the answer of a worker means for a tile. Where one cannot write, no other can."""
     match answer:
         case TileSummary():
-            return Done(slot), answer
+            return Done(slot, tile), answer
         case StorageError():
-            return Halt(answer, slot), None
+            return Halt(answer, slot, tile), None
         case _:
-            return Failed(slot, answer), None
+            return Failed(slot, answer, tile), None
 
 
 def describe(error: BaseException) -> str:
@@ -119,11 +119,11 @@ def describe(error: BaseException) -> str:
 def _warn(supervisor: Supervisor, event: Event) -> None:
     """Say what went wrong at once: a run may take days."""
     match event:
-        case Failed(slot, error):
-            _log.warning("tile %s failed: %s", supervisor.tile_of(slot), error.problem)
+        case Failed(slot, error, tile):
+            _log.warning("tile %s failed: %s", tile or supervisor.tiles_of(slot)[0], error.problem)
         case Lost(slot, reason):
-            tile = supervisor.tile_of(slot)
-            _log.warning("worker %d is lost%s: %s", slot, "" if tile is None else f" with tile {tile}", reason)
+            tiles = ", ".join(supervisor.tiles_of(slot))
+            _log.warning("worker %d is lost%s: %s", slot, tiles and f" with tile {tiles}", reason)
         case Halt(error):
             _log.warning("no further tile is started: %s", error.problem)
         case _:

@@ -3,10 +3,11 @@
 It knows nothing of processes, clusters or files. What happened goes in as an event, what is to be done comes out as
 commands, so that the engines on one machine and on a cluster, and a simulation of a continent, keep the same rules:
 
-1. Tiles are given out in the order of the plan, one per worker. A free worker of a lower slot comes first.
+1. Tiles are given out in the order of the plan, to a worker of a lower slot first. A worker may have several under way,
+   so that it reads the next and writes the last while its model works; the last tiles of all go to those without one.
 2. A tile that failed, or whose worker died, is tried again behind all untried tiles, in the order of the failures. It
    goes to a slot in which it has not failed yet while such a slot has a worker: one broken machine fails no tile for
-   good.
+   good. And it goes alone, so that no other tile is blamed for the next death.
 3. A tile that failed ``tries`` times is quarantined with its reasons. The rest goes on.
 4. A worker that dies is replaced in its slot. A slot whose worker dies ``tries`` times without a tile, and without
    having finished one in between, is closed. Where every slot is closed the run halts.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bocage.errors import BocageError, MappingError
@@ -35,22 +36,24 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The worker of a slot has finished its tile."""
+    """The worker of a slot has finished a tile: the first that it was given, where none is named."""
 
     slot: int
+    tile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The worker of a slot lives, and its tile could not be mapped."""
+    """The worker of a slot lives, and a tile, the first where none is named, could not be mapped."""
 
     slot: int
     error: BocageError
+    tile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker of a slot is dead, with or without a tile."""
+    """The worker of a slot is dead, and with it the tiles that it had under way, if any."""
 
     slot: int
     reason: str
@@ -58,10 +61,11 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """No further tile can succeed. ``slot`` is that of the worker that met the error, if one did."""
+    """No further tile can succeed. ``slot`` and ``tile`` are those that met the error, if any did."""
 
     error: BocageError
     slot: int | None = None
+    tile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,11 @@ type Command = Start | Give | Kill
 
 
 @dataclass(slots=True)
-class _Run:
-    """A tile under way."""
+class _Worker:
+    """A worker that is there: the tiles under way, in the order given, and since when it is at the first of them."""
 
-    tile: str
-    since: float
+    tiles: list[str] = field(default_factory=list)
+    since: float = 0.0
     killed: bool = False
 
 
@@ -124,17 +128,23 @@ class Supervisor:
     tries
         How many times a tile is tried before it is quarantined, and a worker started that dies without a tile.
     limit
-        Seconds after which a worker with its tile counts as hung, or None for no limit.
+        Seconds after which a worker that ends no tile counts as hung, or None for no limit.
+    at_once
+        How many tiles a worker may have under way.
 
     Raises
     ------
     ValueError
-        If a tile is named twice, or there is no slot or no try.
+        If a tile is named twice, or there is no slot, no try or no tile at once.
     """
 
-    def __init__(self, tiles: Sequence[str], *, slots: int, tries: int = 3, limit: float | None = None) -> None:
-        if len(set(tiles)) != len(tiles) or slots < 1 or tries < 1:
-            raise ValueError(f"{len(tiles)} tiles, {len(set(tiles))} of them different, {slots} slots, {tries} tries")
+    def __init__(
+        self, tiles: Sequence[str], *, slots: int, tries: int = 3, limit: float | None = None, at_once: int = 1
+    ) -> None:
+        if len(set(tiles)) != len(tiles) or min(slots, tries, at_once) < 1:
+            counts = f"{len(tiles)} tiles, {len(set(tiles))} of them different, {slots} slots"
+            raise ValueError(f"{counts}, {tries} tries, {at_once} at once")
+        self._at_once = at_once
         self._tries = tries
         self._limit = limit
         self._order = {tile: place for place, tile in enumerate(tiles)}
@@ -145,8 +155,9 @@ class Supervisor:
         self._quarantined: dict[str, Refusal] = {}
         self._left: set[str] = set()
         self._starting: set[int] = set()
-        self._idle: set[int] = set()
-        self._busy: dict[int, _Run] = {}
+        self._up: dict[int, _Worker] = {}
+        self._room: set[int] = set()
+        self._under_way = 0
         self._deaths = [0] * min(slots, len(tiles))
         self._error: BocageError | None = None
 
@@ -158,7 +169,7 @@ class Supervisor:
     @property
     def finished(self) -> bool:
         """Whether nothing is under way and nothing more will be given out."""
-        return not (self._busy or self._fresh or self._again)
+        return not (self._under_way or self._fresh or self._again)
 
     @property
     def done(self) -> tuple[str, ...]:
@@ -185,12 +196,12 @@ class Supervisor:
         """The moment at which a :class:`Tick` is due, or None where no worker can be late."""
         if self._limit is None:
             return None
-        return min((run.since + self._limit for run in self._busy.values() if not run.killed), default=None)
+        busy = (worker for worker in self._up.values() if worker.tiles and not worker.killed)
+        return min((worker.since + self._limit for worker in busy), default=None)
 
-    def tile_of(self, slot: int) -> str | None:
-        """Return the tile that the worker of a slot has under way."""
-        run = self._busy.get(slot)
-        return None if run is None else run.tile
+    def tiles_of(self, slot: int) -> tuple[str, ...]:
+        """Return the tiles that the worker of a slot has under way, in the order in which it was given them."""
+        return tuple(self._up[slot].tiles) if slot in self._up else ()
 
     def begin(self) -> list[Command]:
         """Return the commands that start the workers."""
@@ -216,17 +227,18 @@ class Supervisor:
                 if slot not in self._starting:
                     raise ValueError(f"no worker was started in slot {slot}")
                 self._starting.remove(slot)
-                self._idle.add(slot)
-            case Done(slot):
-                self._done[self._free(slot)] = None
+                self._up[slot] = _Worker()
+                self._room.add(slot)
+            case Done(slot, tile):
+                self._done[self._free(slot, tile, now)] = None
                 self._deaths[slot] = 0
-            case Failed(slot, error):
-                self._fail(slot, self._free(slot), error)
+            case Failed(slot, error, tile):
+                self._fail(slot, self._free(slot, tile, now), error)
             case Lost(slot, reason):
                 commands += self._lose(slot, reason)
-            case Halt(error, slot):
+            case Halt(error, slot, tile):
                 if slot is not None:
-                    self._left.add(self._free(slot))
+                    self._left.add(self._free(slot, tile, now))
                 self._halt(error)
             case Tick():
                 pass
@@ -234,12 +246,17 @@ class Supervisor:
         commands += self._late(now)
         return commands
 
-    def _free(self, slot: int) -> str:
-        """Take the tile from a slot, whose worker waits for the next."""
-        if slot not in self._busy:
-            raise ValueError(f"the worker of slot {slot} has no tile")
-        self._idle.add(slot)
-        return self._busy.pop(slot).tile
+    def _free(self, slot: int, tile: str | None, now: float) -> str:
+        """Take a tile from the worker of a slot, which then has room for another."""
+        worker = self._up.get(slot)
+        if worker is None or not worker.tiles or (tile is not None and tile not in worker.tiles):
+            raise ValueError(f"the worker of slot {slot} does not have {tile or 'a tile'} under way")
+        tile = worker.tiles[0] if tile is None else tile
+        worker.tiles.remove(tile)
+        worker.since = now
+        self._under_way -= 1
+        self._room.add(slot)
+        return tile
 
     def _fail(self, slot: int, tile: str, error: BocageError) -> None:
         failures = self._failures.setdefault(tile, [])
@@ -252,17 +269,17 @@ class Supervisor:
             self._quarantined[tile] = _refusal(tile, [error for _, error in failures])
 
     def _lose(self, slot: int, reason: str) -> list[Command]:
-        if slot in self._busy:
-            tile = self._free(slot)
-            self._fail(slot, tile, MappingError(reason, _DEATH))
-        elif slot in self._idle or slot in self._starting:
-            self._deaths[slot] += 1
-        else:
+        if slot not in self._up and slot not in self._starting:
             raise ValueError(f"there is no worker in slot {slot}")
-        self._idle.discard(slot)
+        worker = self._up.pop(slot, _Worker())
         self._starting.discard(slot)
+        self._room.discard(slot)
+        self._under_way -= len(worker.tiles)
+        for tile in worker.tiles:
+            self._fail(slot, tile, MappingError(reason, _DEATH))
+        self._deaths[slot] += not worker.tiles
         if self._deaths[slot] >= self._tries:
-            if not (self._starting or self._idle or self._busy) and not self.finished:
+            if not (self._starting or self._up) and not self.finished:
                 self._halt(MappingError(f"no worker of the mapping stays alive: {reason}", _DEATH))
             return []
         if self.finished or self._error is not None:
@@ -279,30 +296,36 @@ class Supervisor:
 
     def _give(self, now: float) -> list[Command]:
         commands: list[Command] = []
-        for slot in sorted(self._idle) if self._fresh or self._again else ():
-            tile = self._next(slot)
-            if tile is not None:
-                self._idle.remove(slot)
-                self._busy[slot] = _Run(tile, now)
-                commands.append(Give(slot, tile, len(self._failures.get(tile, ())) + 1))
+        for taken in range(self._at_once if self._fresh or self._again else 0):
+            for slot in sorted(slot for slot in self._room if len(self._up[slot].tiles) == taken):
+                tile = self._next(slot, ahead=taken > 0)
+                if tile is not None:
+                    worker = self._up[slot]
+                    worker.since = worker.since if worker.tiles else now
+                    worker.tiles.append(tile)
+                    self._under_way += 1
+                    if len(worker.tiles) == self._at_once or tile in self._failures:
+                        self._room.remove(slot)
+                    commands.append(Give(slot, tile, len(self._failures.get(tile, ())) + 1))
         return commands
 
-    def _next(self, slot: int) -> str | None:
-        if self._fresh:
+    def _next(self, slot: int, *, ahead: bool) -> str | None:
+        """Return the tile that the worker of a slot is given now, or None where it is to wait."""
+        if len(self._fresh) > (len(self._starting) + len(self._up) if ahead else 0):
             return self._fresh.popleft()
-        for tile in self._again:
+        for tile in () if ahead or self._fresh else self._again:
             failed = {each for each, _ in self._failures[tile]}
-            if slot not in failed or failed >= self._idle | self._busy.keys():
+            if slot not in failed or failed >= self._up.keys():
                 del self._again[tile]
                 return tile
         return None
 
     def _late(self, now: float) -> list[Command]:
         commands: list[Command] = []
-        for slot, run in sorted(self._busy.items()) if self._limit is not None else ():
-            if not run.killed and now - run.since >= (self._limit or 0.0):
-                run.killed = True
-                commands.append(Kill(slot, f"tile {run.tile} took longer than {self._limit:g} s"))
+        for slot, worker in sorted(self._up.items()) if self._limit is not None else ():
+            if worker.tiles and not worker.killed and now - worker.since >= (self._limit or 0.0):
+                worker.killed = True
+                commands.append(Kill(slot, f"tile {worker.tiles[0]} took longer than {self._limit:g} s"))
         return commands
 
 

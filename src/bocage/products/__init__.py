@@ -2,14 +2,14 @@
 
 ``layers`` is the stage, ``suite`` says which layers there are. ``naming`` and ``colours`` hold the tables of the
 service, ``writers`` the formats, and ``delivery`` writes a layer with its attribute table, metadata and STAC Item.
-``comparison`` makes the change layer, by the method in ``change``. ``conformance`` checks a folder.
+``comparison`` makes the change layer, by the method in ``change``. ``conformance`` holds the rules and checks
+deliveries, also such as Bocage did not make.
 """
 
 from bocage.products.change import Rules
 from bocage.products.comparison import write_change
-from bocage.products.conformance import check_products
+from bocage.products.conformance import Verdict, check_products
 from bocage.products.layers import write_products
 from bocage.products.naming import ProductName
-from bocage.products.verdict import Verdict
 
 __all__ = ["ProductName", "Rules", "Verdict", "check_products", "write_change", "write_products"]

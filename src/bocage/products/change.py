@@ -30,10 +30,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.components import label_mask
 from bocage.features.morphology import grow
 from bocage.products.colours import OUTSIDE, UNCLASSIFIABLE
 from bocage.products.density import in_blocks
+from bocage.products.pieces import pieces_of
 from bocage.products.writers import CELL
 
 STABLE, INCREASE, DECREASE = 0, 1, 2
@@ -148,11 +148,10 @@ def _gained(before: Year, after: Year, both: NDArray[np.bool_], rules: Rules) ->
     new = _candidates(after) & ~covered
     trust = np.minimum(_confidence(before), _confidence(after)) >= rules.certainty
     sure = new & ~grow(covered, rules.tolerance, CELL) & trust
-    pieces = label_mask(new & grow(sure, rules.tolerance, CELL))
+    pieces = pieces_of(new & grow(sure, rules.tolerance, CELL))
     stands_for = np.where(sure, _confidence(before) + _confidence(after), 0) / 200 * CELL**2
-    expected = np.bincount(pieces.array.ravel(), stands_for.ravel(), pieces.count + 1)[1:]
     large = pieces.cells() * CELL**2 >= rules.smallest
-    return pieces.spread(large & (expected >= rules.expected)).astype(bool)
+    return pieces.where(large & (pieces.sums(stands_for) >= rules.expected))
 
 
 def _candidates(year: Year) -> NDArray[np.bool_]:
@@ -161,8 +160,8 @@ def _candidates(year: Year) -> NDArray[np.bool_]:
     rest = (year.woody == 1) & year.known & ~features
     if year.forest is not None:
         rest &= year.forest != 1
-    pieces = label_mask(rest)
-    return np.asarray(features | pieces.spread(pieces.cells() < _TOO_SMALL).astype(bool), bool)
+    pieces = pieces_of(rest)
+    return np.asarray(features | pieces.where(pieces.cells() < _TOO_SMALL), bool)
 
 
 def _confidence(year: Year) -> NDArray[np.float64]:

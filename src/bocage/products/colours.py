@@ -20,7 +20,7 @@ _BEYOND: Colour = (0, 0, 0)
 _NO_MORE: Mapping[int, Colour] = MappingProxyType({})
 _OLD: Mapping[int, Colour] = MappingProxyType({UNCLASSIFIABLE: _UNCLASSIFIABLE})
 # Colours of some values in per cent; those between are interpolated.
-_DENSITY: Ramp = ((1, (168, 255, 172)), (51, (84, 159, 88)), (100, (28, 92, 36)))
+_DENSITY: Ramp = ((1, (168, 255, 172)), (50, (85, 160, 89)), (100, (28, 92, 36)))
 _DENSITY_2018: Ramp = ((1, (186, 255, 172)), (51, (83, 158, 87)), (100, (28, 92, 36)))
 _DENSITY_2015: Ramp = ((1, (255, 237, 195)), (51, (174, 72, 49)), (100, (113, 12, 2)))
 _CONFIDENCE: Ramp = ((0, (178, 24, 43)), (50, (247, 247, 247)), (100, (33, 102, 172)))
@@ -54,12 +54,13 @@ def _ramp(ramp: Ramp, more: Mapping[int, Colour] = _NO_MORE) -> Mapping[int, Col
 
 COLOURS: Mapping[tuple[str, str], Mapping[int, Colour]] = MappingProxyType(
     {
-        ("swf", "r5m"): _classes((215, 245, 0)),
+        # The quality tool wants the colour of 254 in the layers of 2021 too, though they have no such code.
+        ("swf", "r5m"): _classes((215, 245, 0), _OLD),
         ("wvl", "r5m"): _classes((117, 221, 0)),
         ("fm", "r5m"): _classes((121, 83, 43)),
         ("cm", "r5m"): _classes((255, 221, 85)),
         ("wvcl", "r5m"): _ramp(_CONFIDENCE),
-        ("swf", "r100m"): _ramp(_DENSITY),
+        ("swf", "r100m"): _ramp(_DENSITY, _OLD),
         ("swfc", "r100m"): _CHANGE,
     }
 )

@@ -139,9 +139,11 @@ def find_epoch(folder: Path) -> Epoch:
     Raises
     ------
     ProductError
-        If the folder holds no small woody features at 5 m, or they are of several years or systems, or a file does not
-        lie on the 5 m grid.
+        If it is no folder or holds no small woody features at 5 m, or they are of several years or systems, or a file
+        does not lie on the 5 m grid.
     """
+    if not folder.is_dir():
+        raise ProductError(f"{folder} is no folder", "give the folder that holds the products of that year")
     rasters: dict[Variable, dict[Path, Window]] = {}
     names: list[ProductName] = []
     for path in finished(folder, "*.tif"):

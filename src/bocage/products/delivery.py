@@ -23,6 +23,8 @@ from bocage.products.suite import Layer, layer_of
 from bocage.products.writers import write_raster, write_vector, write_web_tiles
 from bocage.settings import ProductsSettings
 
+# What Bocage knows beyond the service lies in a folder of its own, under names that are not the service's.
+EXTENSIONS = "extensions"
 KEYWORDS = ("small woody features", "small landscape features", "hedgerow", "tree", "Copernicus land monitoring")
 
 
@@ -71,17 +73,35 @@ class Delivery:
         write_text(beside, auxiliary(count_values(array), layer.meanings, grid.resolution))
         return self._described(name, [path, beside], grid.bounds(window), grid, window)
 
-    def vector(self, name: ProductName, features: gpd.GeoDataFrame, bounds: Bounds, *, web: bool) -> list[Path]:
+    def vector(
+        self, name: ProductName, polygons: gpd.GeoDataFrame, bounds: Bounds, typed: gpd.GeoDataFrame | None = None
+    ) -> list[Path]:
         """Write polygons with their metadata and Item; return their paths.
 
-        ``bounds`` is the ground that the layer describes, whether or not a polygon lies in all of it. ``web`` adds a
-        copy as PMTiles, if there is a polygon at all.
+        Parameters
+        ----------
+        polygons
+            With the columns of the service and no other, which it would refuse.
+        bounds
+            The ground that the layer describes, whether or not a polygon lies in all of it.
+        typed
+            The same with all that Bocage knows of them; written beside in ``extensions/``, as vector tiles too where
+            the settings want them and there is a polygon at all.
         """
-        files = [*write_vector(self.folder, name.stem, features, self.date)]
-        if web and len(features):
-            files.append(self.folder / f"{name.stem}.pmtiles")
-            write_web_tiles(files[-1], features, name.variable)
+        files = [*write_vector(self.folder, name.stem, polygons, self.date)]
+        if typed is not None:
+            files += self._extension(name, typed)
         return self._described(name, files, bounds, None, None)
+
+    def _extension(self, name: ProductName, features: gpd.GeoDataFrame) -> list[Path]:
+        folder = self.folder / EXTENSIONS
+        folder.mkdir(exist_ok=True)
+        stem = f"bocage_{name.stem}"
+        files = [*write_vector(folder, stem, features, self.date)]
+        if self.settings.web_tiles and len(features):
+            files.append(folder / f"{stem}.pmtiles")
+            write_web_tiles(files[-1], features, name.variable)
+        return files
 
     def _described(
         self, name: ProductName, files: list[Path], bounds: Bounds, grid: Grid | None, window: Window | None

@@ -72,6 +72,8 @@ def item_of(subject: Subject, files: Sequence[Path], root: Path) -> dict[str, An
     for path in files:
         suffix = ".aux.xml" if path.name.endswith(".aux.xml") else path.suffix
         key, kind, roles = _TYPES[suffix]
+        if path.parent != root and suffix != ".xml":
+            key = f"{key}-typed"
         assets[key] = {
             "href": f"./{path.relative_to(root).as_posix()}",
             "type": kind,

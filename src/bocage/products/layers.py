@@ -24,7 +24,7 @@ from bocage.products.edition import Edition, edition_of
 from bocage.products.mosaic import MappedTile, holes, read_mosaic, require_one_map
 from bocage.products.naming import Convention, Form, Variable, epsg_of
 from bocage.products.staging import staged
-from bocage.products.suite import layer_of
+from bocage.products.suite import convention_of, layer_of
 from bocage.products.towns import Town, find_towns
 from bocage.products.undivided import write_densities, write_parents, write_street_trees
 from bocage.products.writers import CELL, DENSITY_CELL, ORIGIN_STEP
@@ -64,6 +64,8 @@ def write_products(project: Project, profile: str | None = None) -> Outcome:
     LayerError
         If a registered layer cannot be read.
     """
+    if profile is not None:
+        convention_of(profile)
     tiles = mapped_tiles(project)
     _check_cells(project)
     mosaic = read_mosaic(project, tiles)
@@ -127,8 +129,7 @@ def _write_cell(edition: Edition, cell: str, islands: list[Island], inputs: str)
             grid = Grid(edition.grid.crs, DENSITY_CELL)
             delivery.raster(edition.name("swf", "r100m", cell), layers.density(), grid, coarse(layers.window))
         bounds = edition.grid.bounds(layers.window)
-        web = project.settings.products.web_tiles
-        delivery.vector(edition.name("swf", "vec", cell), layers.features, bounds, web=web)
+        delivery.vector(edition.name("swf", "vec", cell), layers.features, bounds, features)
     window = layers.window
     place = [window.column, window.row, window.width, window.height]
     return finish(project, cell, staging.moved, inputs, layers.figures() | {"window": place})
@@ -182,7 +183,7 @@ def _checked(project: Project) -> tuple[tuple[Refusal, ...], dict[str, int]]:
     failed = [verdict for verdict in verdicts if not verdict.passed]
     # Features that are drawn finer than the raster cannot agree with it on small areas: said, but nobody's fault.
     finer = project.settings.features.resolution < CELL
-    excused = [verdict for verdict in failed if finer and verdict.rule == "raster and vector"]
+    excused = [verdict for verdict in failed if finer and verdict.rule == "set.area"]
     for verdict in excused:
         _log.warning("%s: %s (features are drawn finer than the raster)", verdict.file, verdict.detail)
     refused = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,6 @@ class MappedTile:
         Digest of the model, or "" where the receipt names none.
     scenes
         The scenes that were used, id to digest.
-    quarantined
-        The scenes that could not be read.
     grid
         The lattice that it was mapped on, or None where the receipt does not say.
     """
@@ -35,22 +33,21 @@ class MappedTile:
     tile: Tile
     model: str
     scenes: Mapping[str, str]
-    quarantined: tuple[str, ...]
     grid: Grid | None
 
 
-def read_mosaic(project: Project, tiles: Iterable[Tile]) -> list[MappedTile]:
+def read_mosaic(project: Project, tiles: Sequence[Tile]) -> list[MappedTile]:
     """Read the receipts of mapped tiles.
 
     Raises
     ------
     ProjectError
-        If one is not the receipt of a tile.
+        If a receipt says nothing that can be understood.
     StorageError
         If one cannot be read.
     """
-    by_name = {receipt_name(tile.id): tile for tile in tiles}
-    return [_read(project, by_name[name], content) for name, content in read_all(project.map_storage, by_name)]
+    contents = read_all(project.map_storage, [receipt_name(tile.id) for tile in tiles])
+    return [_read(project, tile, content) for tile, (_, content) in zip(tiles, contents, strict=True)]
 
 
 def _read(project: Project, tile: Tile, content: bytes) -> MappedTile:
@@ -61,7 +58,6 @@ def _read(project: Project, tile: Tile, content: bytes) -> MappedTile:
             tile,
             str(said.get("bocage:model", {}).get("digest", "")),
             {str(scene["id"]): str(scene["digest"]) for scene in said.get("bocage:scenes", ())},
-            tuple(str(refusal["subject"]) for refusal in said.get("bocage:quarantined", ())),
             None if place is None else Grid(str(place["crs"]), float(place["resolution"])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, GridError) as error:
@@ -103,19 +99,18 @@ def holes(project: Project, tiles: Sequence[Tile]) -> tuple[Refusal, ...]:
     A missing tile is a hole if it cannot be reached from outside the mosaic across the edges of missing tiles. A tile
     whose receipt says that no scene saw it is none.
     """
-    present = {tile.id for tile in tiles}
-    stored = project.map_storage.list()
-    known = {name.removesuffix(".json") for name in stored if name.endswith(".json")}
-    unfinished = [name.removesuffix(".tif") for name in stored if name.endswith(".tif")]
-    unfinished = [name for name in unfinished if name not in known]
-    missing = [name for name in _enclosed(project, tiles) if name not in known and name not in unfinished]
+    stored = set(project.map_storage.list())
+    rasters = (name.removesuffix(".tif") for name in sorted(stored) if name.endswith(".tif"))
+    unfinished = [name for name in rasters if receipt_name(name) not in stored]
+    missing = [
+        name for name in _enclosed(project, tiles) if receipt_name(name) not in stored and name not in unfinished
+    ]
     mend = "run: bocage map"
     return (
         *(Refusal(name, "the tile has no receipt: its mapping was broken off", mend) for name in unfinished),
         *(
             Refusal(name, "the tile is missing in the midst of the mosaic; it is 255 in every layer", mend)
             for name in missing
-            if name not in present
         ),
     )
 

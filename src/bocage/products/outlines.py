@@ -24,9 +24,10 @@ from bocage.products.naming import Convention
 
 # Shorter shared borders, in metres, come from rounding of coordinates.
 _ROUNDING = 1e-4
-_MEANS = ("height_m", "crop_share", "confidence")
 # Code of additional woody features in 2015.
 ADDITIONAL = 3
+# The quality tool's limits on the shapes of 2015: compactness of a linear feature, area of a patchy one in m2.
+_MOST_COMPACT, _PATCHY_2015 = 0.75, (200.0, 5000.0)
 _CLASS_NAMES = {str(CODE): CLASS_NAME}
 _CLASS_NAMES_2015 = {
     "1": "Linear structures of trees, hedges, bushes and scrub",
@@ -44,34 +45,24 @@ def merged(features: gpd.GeoDataFrame, convention: Convention = "2021") -> gpd.G
     Returns
     -------
     geopandas.GeoDataFrame
-        ``code``, ``area`` (m2, of the geometry), ``class_name``; ``slf_type``, ``slf_class`` and ``feature_id`` of the
-        largest part; ``parts`` (their number); ``length_m`` (sum), ``width_m`` (area / length before simplification);
-        ``height_m``, ``crop_share`` and ``confidence`` (means weighted with area, NaN where no part has one);
-        ``truncated`` (whether any part is).
+        The columns of the service: ``code``, ``area`` (m2, of the geometry) and ``class_name``.
     """
     geometries = np.asarray(features.geometry.values, object)
     codes = codes_of_features(features, convention)
-    group = _groups(geometries, codes)
-    table = pd.DataFrame(features.drop(columns=["geometry", "class_name"])).assign(group=group, code=codes)
-    largest = table.sort_values(["area", "feature_id"], ascending=[False, True]).groupby("group").first()
-    sums = table.assign(cells=table["width_m"] * table["length_m"]).groupby("group")
-    length, cells = sums["length_m"].sum(), sums["cells"].sum()
-    order = np.argsort(group, kind="stable")
-    bounds = np.searchsorted(group[order], np.arange(len(largest) + 1))
-    outlines = [_union(geometries[order[start:stop]]) for start, stop in pairwise(bounds)]
-    code = largest["code"]
+    group, outlines = _united(geometries, codes)
+    while convention == "2015":
+        # A union may have another shape than its parts: what is of neither kind any more is an additional feature.
+        unfit = _unfit(outlines, codes[np.unique(group, return_index=True)[1]])
+        if not unfit.any():
+            break
+        codes[unfit[group]] = ADDITIONAL
+        group, outlines = _united(geometries, codes)
+    code = pd.Series(codes[np.unique(group, return_index=True)[1]])
+    names = _CLASS_NAMES_2015 if convention == "2015" else _CLASS_NAMES
     columns = {
-        "feature_id": largest["feature_id"].astype("str"),
         "code": code.astype("str") if convention == "2015" else code.astype(np.int32),
         "area": shapely.area(np.asarray(outlines, object)).astype(np.float64),
-        "class_name": code.astype("str").map(_CLASS_NAMES_2015 if convention == "2015" else _CLASS_NAMES).astype("str"),
-        "slf_type": largest["slf_type"].astype("str"),
-        "slf_class": largest["slf_class"].astype(np.int16),
-        "parts": sums.size().astype(np.int32),
-        "width_m": (cells / length).astype(np.float64),
-        "length_m": length.astype(np.float64),
-        **{name: _weighted(table, name) for name in _MEANS},
-        "truncated": sums["truncated"].any().astype(bool),
+        "class_name": code.astype("str").map(names).astype("str"),
     }
     return gpd.GeoDataFrame(columns, geometry=outlines, crs=features.crs)
 
@@ -81,8 +72,36 @@ def codes_of_features(features: gpd.GeoDataFrame, convention: Convention) -> NDA
     if convention != "2015":
         return np.full(len(features), CODE, np.int32)
     kinds = features["slf_class"].to_numpy()
-    additional = ~np.isin(kinds, (Kind.LINEAR, Kind.PATCHY))
-    return np.where(additional, ADDITIONAL, kinds).astype(np.int32)
+    found = np.isin(kinds, (Kind.LINEAR, Kind.PATCHY))
+    compact = _compactness(np.asarray(features.geometry.values, object)) > _MOST_COMPACT
+    # The quality tool goes by the outline alone. A patch that is not compact is neither: it is too wide for a line.
+    codes = np.full(len(features), ADDITIONAL, np.int32)
+    codes[found & compact] = Kind.PATCHY
+    codes[(kinds == Kind.LINEAR) & ~compact] = Kind.LINEAR
+    return codes
+
+
+def _unfit(outlines: list[shapely.Polygon], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return which outlines are not what their code of 2015 says: linear, or patchy of 200 to 5000 m2."""
+    shapes = np.asarray(outlines, object)
+    compact, area = _compactness(shapes) > _MOST_COMPACT, shapely.area(shapes)
+    patchy = compact & (area >= _PATCHY_2015[0]) & (area <= _PATCHY_2015[1])
+    return np.asarray(((codes == Kind.LINEAR) & compact) | ((codes == Kind.PATCHY) & ~patchy), bool)
+
+
+def _compactness(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return 4 pi A / P2, by which the quality tool tells the linear and patchy features of 2015 apart."""
+    return np.asarray(4 * np.pi * shapely.area(geometries) / shapely.length(geometries) ** 2, np.float64)
+
+
+def _united(
+    geometries: NDArray[np.object_], codes: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], list[shapely.Polygon]]:
+    """Return the group of each feature, and the outline of each group of neighbours of one code."""
+    group = _groups(geometries, codes)
+    order = np.argsort(group, kind="stable")
+    bounds = np.searchsorted(group[order], np.arange(group.max(initial=-1) + 2))
+    return group, [_union(geometries[order[start:stop]]) for start, stop in pairwise(bounds)]
 
 
 def drawn(features: gpd.GeoDataFrame, woody: NDArray[np.uint8], grid: Grid, window: Window) -> NDArray[np.uint8]:
@@ -123,12 +142,3 @@ def _groups(geometries: NDArray[np.object_], codes: NDArray[np.int32]) -> NDArra
 
 def _union(parts: NDArray[np.object_]) -> shapely.Polygon:
     return parts[0] if len(parts) == 1 else shapely.orient_polygons(shapely.union_all(parts))
-
-
-def _weighted(table: pd.DataFrame, column: str) -> pd.Series:
-    """Return the mean of a column per group, weighted with the area of the rows that have a value."""
-    known = table[column].notna()
-    weight = table["area"].where(known, 0.0)
-    total = (table[column].fillna(0.0) * weight).groupby(table["group"]).sum()
-    area = weight.groupby(table["group"]).sum()
-    return (total / area.where(area > 0)).astype(np.float64)

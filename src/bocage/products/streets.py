@@ -19,9 +19,8 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from bocage.features.components import label_classes
 from bocage.features.morphology import grow
-from bocage.features.vectors import located, polygons_of
+from bocage.products.pieces import outlines, pieces_of
 from bocage.reference.codes import URBAN_ATLAS_ARTIFICIAL
 
 ROADS = (12210, 12220, 12230)
@@ -66,9 +65,9 @@ def street_trees(
         ``country``, ``fua_name``, ``fua_code``, ``stl`` 1, ``perimeter`` (m) and ``area`` (m2) of polygons of one part,
         at least 500 m2 each, that do not overlap.
     """
-    labels = label_classes((woody & urban).astype(np.uint8))
-    shapes = np.zeros(0, object) if labels.count == 0 else located(polygons_of(labels), transform)
-    shapes = simplified(shapes[shapely.area(shapes) >= SMALLEST], TOLERANCE)
+    pieces = pieces_of(woody & urban)
+    large = pieces_of(pieces.where(pieces.cells() * transform.a**2 >= SMALLEST))
+    shapes = simplified(outlines(large, transform), TOLERANCE)
     shapes = shapes[shapely.area(shapes) >= SMALLEST]
     country, name, code = town
     columns = {

@@ -44,7 +44,7 @@ def write_parents(
     catalogue = Catalogue.open(project.scenes_file, project.grid) if project.scenes_file.is_file() else None
     scenes = parent_scenes(mosaic, catalogue, project.grid)
     window = reduce(Window.union, (mapped.tile.window for mapped in mosaic))
-    return delivery.vector(name, scenes, project.grid.bounds(window), web=False), ""
+    return delivery.vector(name, scenes, project.grid.bounds(window)), ""
 
 
 def write_street_trees(
@@ -122,4 +122,4 @@ def _write_town(
     identity = (town.country, town.name, town.code)
     trees = street_trees(state == 1, urban, grid.transform(window), grid.crs, identity)
     name = naming("stl", "vec", f"{town.code}_{town.slug}")
-    return delivery.vector(name, trees, grid.bounds(window), web=project.settings.products.web_tiles)
+    return delivery.vector(name, trees, grid.bounds(window))

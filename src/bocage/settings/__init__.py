@@ -346,7 +346,7 @@ class MappingSettings(Section):
 class FeaturesSettings(Section):
     """From probability to features."""
 
-    profile: Literal["2015", "2018", "2021"] = "2021"
+    profile: Literal["2015", "2018", "2021", "2024"] = "2021"
     threshold: Share = 0.5
     resolution: Positive = 5.0
     context: ContextSettings = ContextSettings()

@@ -25,7 +25,7 @@ _HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
 @dataclass
-class FaultyStore:
+class UnsteadyStore:
     """The proxy: what it answers, and what it has counted.
 
     Attributes
@@ -87,11 +87,11 @@ class FaultyStore:
 
 
 @contextmanager
-def faulty_store() -> Iterator[FaultyStore]:
+def unsteady_store() -> Iterator[UnsteadyStore]:
     """Yield a store on free ports of this machine; needs moto, which is there where the tests run."""
     server = subprocess.Popen([sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
-    store = FaultyStore(target=int(server.stdout.readline()))
+    store = UnsteadyStore(target=int(server.stdout.readline()))
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(store))
     proxy.daemon_threads = True
     store.port = proxy.server_address[1]
@@ -104,7 +104,7 @@ def faulty_store() -> Iterator[FaultyStore]:
         server.communicate(timeout=30)
 
 
-def _handler(store: FaultyStore) -> type[BaseHTTPRequestHandler]:
+def _handler(store: UnsteadyStore) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 

@@ -1,0 +1,86 @@
+"""What a tile gives to the measurements of types: its features with their surroundings, and to whom the sums belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bocage.features.axis import axes_of, axis_sums, reach
+from bocage.features.context import Context, context_sums
+from bocage.features.frame import Frame
+from bocage.features.labelling import LINEAR, TileLabels, components_of, label_patches
+from bocage.features.patch import Patch
+from bocage.features.shape import shape_sums
+from bocage.features.sums import Sums
+from bocage.grid import Window
+
+type Layer = Callable[[Window], NDArray[np.floating]]
+type Surroundings = Callable[[Window], Context]
+
+
+def type_sums(
+    classes: NDArray[np.uint8],
+    frame: Frame,
+    core: Window,
+    labels: TileLabels,
+    resolution: float,
+    *,
+    cover: Layer | None = None,
+    height: Layer | None = None,
+    context: Surroundings | None = None,
+) -> Sums:
+    """Return all that types are told by, for the labels of a tile.
+
+    Parameters
+    ----------
+    classes
+        The plane of linear and patchy cells of the region.
+    cover, height
+        Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
+    context
+        Gives the layers that are known near a window.
+    """
+    halo = reach(resolution)
+    seen = frame.framed(classes, core, halo)
+    linear = seen == LINEAR
+    array, count = components_of(linear)
+    more, _ = label_patches(seen)
+    np.copyto(array, more + count, where=more > 0)
+    inner = (slice(halo, halo + core.height), slice(halo, halo + core.width))
+    # Labels of the tile that hang together in the halo are booked on one of them. A cell beside the core has its label
+    # in the tile, too: what lies in the core beside it, such as cells that are woody in part, is booked on its feature.
+    owner = np.zeros(int(array.max(initial=0)) + 1, np.int64)
+    own, tile = array[halo - 1 : halo + core.height + 1, halo - 1 : halo + core.width + 1], labels.array
+    owner[own[tile > 0]] = tile[tile > 0]
+    inside = np.flatnonzero(owner)
+    number = np.zeros(len(owner), np.int32)
+    number[inside] = np.arange(1, len(inside) + 1)
+    outside = np.flatnonzero(owner == 0)[1:]
+    number[outside] = np.arange(len(inside) + 1, len(inside) + 1 + len(outside))
+    around = core.pad(halo)
+    patch = Patch(
+        labels=number[array],
+        linear=linear,
+        core=inner,
+        row=around.row,
+        column=around.column,
+        resolution=resolution,
+        count=len(inside),
+        cover=_framed(cover, frame, core, halo),
+        height=_framed(height, frame, core, halo),
+    )
+    axes = axes_of(patch)
+    known = Context({}) if context is None else context(core)
+    sums = Sums.merged([axis_sums(patch, axes), shape_sums(patch), context_sums(patch, axes, known)])
+    return sums.joined(owner[inside] - 1, labels.count)
+
+
+def _framed(layer: Layer | None, frame: Frame, core: Window, halo: int) -> NDArray[np.float32] | None:
+    if layer is None:
+        return None
+    result = np.full(core.pad(halo).shape, np.nan, np.float32)
+    seen = frame.around(core, halo)
+    result[seen.slices(core.pad(halo))] = layer(seen)
+    return result
