@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class Evenness:
     sensors
         Agreement by pair of sensors, and over all pairs first.
     findings
-        Tile, kind, reason and severity (0..1) of what stands out, the worst first.
+        Tile, kind, reason and severity (0..1) of what stands out, the worst first; one line for all tiles of a scene.
     standing_out
         How many tiles those are.
     seams
@@ -83,11 +84,23 @@ def read_evenness(project: Project) -> Evenness | None:
         report["tiles"],
         tuple((f"{number} scene{'s' if number != '1' else ''}", share) for number, share in shares.items() if share),
         tuple(rows) if agreement["pixels"] else (),
-        tuple(flagged[:_MOST]),
+        tuple(_once_a_scene(flagged)[:_MOST]),
         len({entry["tile"] for entry in flagged}),
         report["seams"],
         report.get("run", {}),
     )
+
+
+def _once_a_scene(flagged: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the findings with one line for all tiles of a scene that stands out: its worst, and how many more."""
+    times = Counter(finding["scene"] for finding in flagged)
+    kept: dict[str, Mapping[str, Any]] = {}
+    for number, finding in enumerate(flagged):
+        scene = finding["scene"]
+        more = times[scene] - 1
+        words = f" (and in {more} more tile{'s' if more > 1 else ''})" if scene and more else ""
+        kept.setdefault(scene or str(number), {**finding, "reason": f"{finding['reason']}{words}"})
+    return list(kept.values())
 
 
 def picture_evenness(project: Project) -> Picture | None:
