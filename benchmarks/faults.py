@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import psutil
-from failing_store import failing_store
 from small_projects import SmallProject, workers_of, write_scenes
 from stand_in import stand_in_for_the_network
+from unsteady_store import unsteady_store
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -122,7 +122,7 @@ def truncated(project: SmallProject, expected: dict[str, str], without: dict[str
 
 def store(folder: Path, scenes: Path, expected: dict[str, str]) -> dict[str, Any]:
     """Map scenes from a store that answers errors, now and then and for a while all the time."""
-    with failing_store() as faulty:
+    with unsteady_store() as faulty:
         faulty.put("/deliveries")
         for path in scenes.glob("*.tif"):
             faulty.put(f"/deliveries/{path.name}", path.read_bytes())

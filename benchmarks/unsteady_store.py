@@ -25,7 +25,7 @@ _HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
 @dataclass
-class FailingStore:
+class UnsteadyStore:
     """The proxy: what it answers, and what it has counted.
 
     Attributes
@@ -87,11 +87,11 @@ class FailingStore:
 
 
 @contextmanager
-def failing_store() -> Iterator[FailingStore]:
+def unsteady_store() -> Iterator[UnsteadyStore]:
     """Yield a store on free ports of this machine; needs moto, which is there where the tests run."""
     server = subprocess.Popen([sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
-    store = FailingStore(target=int(server.stdout.readline()))
+    store = UnsteadyStore(target=int(server.stdout.readline()))
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(store))
     proxy.daemon_threads = True
     store.port = proxy.server_address[1]
@@ -104,7 +104,7 @@ def failing_store() -> Iterator[FailingStore]:
         server.communicate(timeout=30)
 
 
-def _handler(store: FailingStore) -> type[BaseHTTPRequestHandler]:
+def _handler(store: UnsteadyStore) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
