@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from rasterio.warp import Resampling, reproject
 from typed import Typed, typed_features
 
-from bocage.features.context import Context, Layer, Theme
+from bocage.features.context import Context, Layer
 from bocage.features.decision_table import TYPES
+from bocage.settings.context import Theme
 
 CRS = "EPSG:28355"
 CELL = 5.0

@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from typed import HEIGHT, Typed, typed_features
 
-from bocage.features.context import Context, Layer
+from bocage.features.context import NAMES, Context, Layer
 from bocage.features.decision_table import TYPES
 from bocage.features.woody import average, overlaps
 from bocage.grid import Grid
-from bocage.simulation.cell import Layer as Surfaces
+from bocage.simulation.context import context_of
 from bocage.simulation.extent import Raster
 from bocage.simulation.kinds import Woody
 from bocage.simulation.landscape import Landscape
@@ -31,7 +30,7 @@ from bocage.simulation.truth import PIXEL, Truth
 
 MIDDLE = (4_321_500.0, 3_019_500.0)
 CRS = "EPSG:3035"
-NAMES = {
+KINDS = {
     Woody.HEDGE: "hedge", Woody.TREE_LINE: "tree line", Woody.DOUBLE_TREE_LINE: "tree line", Woody.GROVE: "grove",
     Woody.SCRUB: "scrub", Woody.RIPARIAN: "riparian", Woody.LONE_TREE: "isolated tree", Woody.GARDEN: "(garden)",
     Woody.ORCHARD: "(orchard)", Woody.FOREST: "(forest)",
@@ -58,26 +57,9 @@ def make_scene(seed: int, size: float) -> Scene:
     for core in extent.pieces(1000.0):
         truth.add(landscape.render(core.pad(16)), core)
     box = np.array([left, bottom, left + size, bottom + size])
-    surfaces = [item for cell in landscape.cells(extent) for item in cell.surfaces]
-
-    def lines(*layers: Surfaces) -> NDArray[np.object_]:
-        found = [shapely.linestrings(item.points) for item in surfaces if item.layer in layers and item.width]
-        return np.array(found, object)
-
-    def areas(layer: Surfaces) -> NDArray[np.object_]:
-        found = [shapely.polygons(item.points) for item in surfaces if item.layer is layer and not item.width]
-        return np.asarray(shapely.get_parts(shapely.make_valid(np.array(found, object))), object)
-
-    village = shapely.get_parts(shapely.union_all(shapely.buffer(areas(Surfaces.PLOT), 5.0)))
-    fields = areas(Surfaces.FIELD)
-    context = Context(
-        {
-            "streams": Layer.of(lines(Surfaces.WATER), box, 15.0),
-            "roads": Layer.of(lines(Surfaces.ROAD, Surfaces.TRACK), box, 15.0),
-            "fields": Layer.of(fields[shapely.get_type_id(fields) == 3], box, 10.0),
-            "built_up": Layer.of(np.asarray(village, object), box, 20.0),
-        }
-    )
+    distances = {"streams": 15.0, "roads": 15.0, "fields": 10.0, "built_up": 20.0}
+    shapes = context_of(landscape, extent)
+    context = Context({theme: Layer.of(shapes[theme], box, distances[theme]) for theme in NAMES})
     return Scene(truth, truth.features(landscape), context, canopy_height(truth, seed))
 
 
@@ -102,9 +84,9 @@ def derive(scene: Scene, resolution: float, height: str, known: bool) -> Typed:
         context=scene.context if known else None,
     )
     fine = fine_labels(found, scene, resolution)
-    names = sorted(set(NAMES.values()))
+    names = sorted(set(KINDS.values()))
     code = np.full(max(Woody) + 1, len(names))
-    for kind, name in NAMES.items():
+    for kind, name in KINDS.items():
         code[kind] = names.index(name)
     counts = np.zeros((len(found.table) + 1, len(names) + 1), np.int64)
     use = (fine > 0) & (scene.truth.woody > 0)
@@ -135,7 +117,7 @@ def recall(found: Typed, scene: Scene, resolution: float) -> list[dict[str, Any]
     kept = np.bincount(numbers[seen], minlength=len(area))
     rows = []
     for _, one in scene.objects.iterrows():
-        name, number = NAMES.get(Woody(one["code"])), int(one["object_id"])
+        name, number = KINDS.get(Woody(one["code"])), int(one["object_id"])
         if name in TYPES and number < len(area):
             size = float(area[number]) * PIXEL**2
             bin_ = int(np.searchsorted(SIZES, size, side="right")) - 1

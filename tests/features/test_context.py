@@ -132,6 +132,19 @@ def test_layers_in_other_systems_are_brought_to_the_grid(tmp_path: Path) -> None
     assert shares(context, "streams")[0] == 1
 
 
+def test_a_complete_layer_says_no_beyond_its_box_and_may_hold_nothing(tmp_path: Path) -> None:
+    far = shapely.LineString([(WEST + 9000, NORTH), (WEST + 9100, NORTH - 50)])
+    path = write(tmp_path, "roads.gpkg", [far])
+    empty = tmp_path / "streams.gpkg"
+    geopandas.GeoDataFrame(geometry=[], crs="EPSG:3035").to_file(empty, geometry_type="LineString")
+    lines = f'roads = ["{path}"]\nstreams = ["{empty}"]\ncomplete = ["streams", "roads"]'
+    context = open_context(project_with(tmp_path, lines)).within(BOUNDS, "EPSG:3035")
+    for theme in ("roads", "streams"):
+        assert shares(context, theme) == (0, 0, 0)
+    lacking = open_context(project_with(tmp_path, f'roads = ["{path}"]')).within(BOUNDS, "EPSG:3035")
+    assert np.isnan(shares(lacking, "roads")[0])
+
+
 def test_only_what_lies_near_is_read(tmp_path: Path) -> None:
     far = shapely.LineString([(WEST + 9000, NORTH), (WEST + 9100, NORTH)])
     path = write(tmp_path, "roads.fgb", [CROSSING, far])

@@ -13,7 +13,7 @@ from bocage.chain import run_stage, state_of
 from bocage.errors import MappingError, ModelError, ProjectError
 from bocage.files import digest_file
 from bocage.grid import Bounds, Window
-from bocage.mapping import map_area, plan, read_probability
+from bocage.mapping import map_area, plan, read_probability, read_report
 from bocage.mapping.engines import Engine
 from bocage.mapping.local import LocalEngine
 from bocage.mapping.planning import TileJob
@@ -297,3 +297,46 @@ def test_run_after_one_that_died_maps_in_a_process_of_its_own(
     assert not mark.exists()
     map_area(project)
     assert asked == [("local", 0, 3, None, True), ("local", 0, 3, None, None)]
+
+
+def test_run_is_compared_with_its_plan_and_examined(
+    project: Project, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "bocage")
+    figures = map_area(project).figures
+    run = figures["plan"]
+    assert (run["workers"], run["planned_chips"] >= run["chips"] > 0) == (1, True)
+    assert run["ratio"] == pytest.approx(run["seconds"] / run["planned_seconds"], rel=0.01)
+    assert run["bytes"] is None or run["bytes"] > 0
+    assert "planned" in caplog.text
+    report = read_report(project)
+    assert report is not None
+    assert report["run"] == run
+    assert report["tiles"] == 4
+    assert list(report["agreement"]["sensors"]) == ["GENERIC and GENERIC"]
+    assert report["agreement"]["pairs_of_scenes"] == 1
+    seen = np.count_nonzero(read_probability(project, Window(COLUMN, ROW, 320, 320))[1])
+    assert sum(report["observations"]["pixels"][1:]) == seen
+    # Nothing is mapped anew: the report stays, though one that is gone is made again.
+    monkeypatch.setattr("bocage.mapping.account.examine", lambda *_: pytest.fail("examined again"))
+    assert map_area(project).figures["plan"] == run
+    monkeypatch.undo()
+
+
+def test_tile_of_another_model_stands_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(FakeSegmenter):
+        def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+            lifted: NDArray[np.float32] = np.clip(super().predict(images, valid) + np.float32(0.3), 0, 1)
+            return lifted
+
+    first = map_area(project).figures
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: Other())
+    # The same digest, as where weights were exchanged behind the program's back: nothing but the pixels can tell.
+    names = sorted(path.stem for path in project.map_folder.glob("*.tif"))
+    damaged = project.map_folder / f"{names[0]}.tif"
+    damaged.unlink()
+    second = map_area(project).figures
+    assert (second["tiles_mapped"], second["tiles_standing_out"]) == (1, 1)
+    assert second["worst_tile"].startswith(names[0])
+    assert "border" in second["worst_tile"]
+    assert first["tiles_standing_out"] == 0

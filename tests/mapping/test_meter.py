@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from bocage.grid import Window
 from bocage.mapping import meter
 from bocage.mapping.meter import Meter, MeteredReader
-from bocage.grid import Window
 from tests.mapping.fakes import FakeReader
 
 AREA = Window(-70, 140, 180, 150)

@@ -250,3 +250,17 @@ def test_covering_finds_exactly_the_scenes_that_share_area(
     bounds = Bounds(area[0], area[1], area[0] + area[2], area[1] + area[3])
     expected = [scene.id for scene in scenes if scene.footprint.intersection(bounds.polygon()).area > 0]
     assert [scene.id for scene in Catalogue(reversed(scenes)).covering(bounds)] == expected
+
+
+def test_scenes_that_are_taken_together_are_those_that_are_asked_for_one_by_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "scenes.parquet", mixed(tmp_path, 60))
+    catalogue = Catalogue.open(path, GRID)
+    places = np.arange(len(catalogue.ids))[::-1]
+    footprints = catalogue.footprints(places)
+    taken = catalogue.take(places, footprints)
+    assert taken == [catalogue.scenes[place] for place in places.tolist()]
+    assert [scene.footprint for scene in taken] == footprints.tolist()
+    around = Bounds(*taken[0].footprint.bounds)
+    covering = {scene.id for scene in catalogue.covering(around)}
+    assert covering <= {catalogue.ids[place] for place in catalogue.within(around).tolist()}
+    assert Catalogue(taken).take(places, footprints) == taken

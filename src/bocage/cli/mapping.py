@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,7 +14,9 @@ from bocage.settings import MachineSettings
 
 def map_(
     model: Annotated[str | None, typer.Option(help="The training run to map with.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print tiles, scenes, bytes and hours; read no pixel.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print tiles, bytes, chips, hours and cost; read no pixel.")
+    ] = False,
     engine: Annotated[Literal["local", "ray"] | None, typer.Option(help="Where the workers run.")] = None,
     bbox: Annotated[
         tuple[float, float, float, float] | None, typer.Option(help="Left bottom right top, in the units of the grid.")
@@ -35,12 +37,39 @@ def map_(
         from bocage.mapping.account import forecast
 
         found = plan_map(opened, model=model, bbox=bbox)
-        answer(forecast(opened, found, chosen, workers=workers, engine=engine), as_json=as_json)
+        figures = forecast(opened, found, chosen, workers=workers, engine=engine)
+        answer(figures if as_json else _in_words(figures), as_json=as_json)
         return
     if machine:
         raise typer.BadParameter("it changes a plan, not a run; give --plan, too", param_hint="--machine")
     receipt = run_stage(opened, "map", model=model, bbox=bbox, engine=engine, workers=workers)
     finish([receipt], as_json=as_json)
+
+
+def _in_words(figures: dict[str, Any]) -> dict[str, str]:
+    """Return a plan for a person."""
+    words = {
+        "tiles": f"{figures['tiles_to_map']} to map, {figures['tiles_done']} in place",
+        "scenes": f"{figures['scenes']}, seen by {figures['observations']} tiles in all",
+        "to read": f"{figures['bytes'] / 1e9:.3g} GB of the scenes' {figures['bytes_of_scenes'] / 1e9:.3g} GB",
+        "chips": f"{figures['chips']}",
+    }
+    rates = figures["rates"]
+    if rates is None:
+        return {**words, "time": "nothing to map" if not figures["tiles_to_map"] else "not known"}
+    read = rates["read_mb_per_second"]
+    words["measured"] = (
+        f"{rates['chips_per_second']:.3g} chips/s a worker"
+        + (f", {read:.3g} MB/s" if read is not None else "")
+        + f", efficiency {rates['efficiency']:.2f}, by {rates['source']}"
+    )
+    for machine in figures["machines"]:
+        pace = f"{machine['workers']} workers, {machine['chips_per_second']:.4g} chips/s"
+        words[f"{machine['count']} x {machine['name']}"] = f"{pace}, held up by {machine['bottleneck']}"
+    costs = ", ".join(f"{cost:.2f} {currency}" for currency, cost in figures["costs"].items())
+    words["time"] = f"{figures['hours']:.3g} hours" + (f", {costs}" if costs else "")
+    words["bottleneck"] = figures["bottleneck"]
+    return words
 
 
 def _chosen(project: Project, given: list[str] | None) -> list[MachineSettings]:

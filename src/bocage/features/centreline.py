@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.morphology import outline_distances
+from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.thinning import CORNERS, TURNS, Cells, cells_of, thinned
 
@@ -66,7 +66,7 @@ class CentreLine:
     @cached_property
     def links(self) -> Index:
         """(n, 2): two links of each cell, n where there are fewer."""
-        return np.sort(self.near, axis=1)[:, :2]
+        return np.partition(self.near, (0, 1), axis=1)[:, :2]
 
     def walk(self, steps: int) -> Iterator[tuple[int, int, Index, NDArray[np.bool_]]]:
         """Walk from every cell along its line, both ways, until an end or a junction.
@@ -117,8 +117,9 @@ def centre_lines(patch: Patch) -> list[CentreLine]:
     labels[[0, -1], :] = 0
     labels[:, [0, -1]] = 0
     cells = cells_of(labels)
-    _, largest = outline_distances(patch.linear, 1.0)
-    radius = largest.ravel()[cells.flat].astype(np.float64)
+    depths = patch.linear_depths or Depths.of(patch.linear)
+    _, largest = depths.at(*np.divmod(cells.flat, labels.shape[1]))
+    radius = largest.astype(np.float64)
     owner = labels.ravel()[cells.flat]
     steps = iterations(patch.resolution)
     lines = []

@@ -9,7 +9,6 @@ bounding box of one that is, are unknown: they are left out of the shares.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import shapely
@@ -18,8 +17,7 @@ from numpy.typing import NDArray
 from bocage.features.direction import Axis
 from bocage.features.patch import Patch
 from bocage.features.sums import Sums, by_label, fixed
-
-type Theme = Literal["streams", "roads", "fields", "built_up"]
+from bocage.settings.context import Theme
 
 NAMES: tuple[Theme, ...] = ("streams", "roads", "fields", "built_up")
 # Nothing further away than this matters, in metres.
@@ -62,7 +60,7 @@ class Layer:
         kinds = shapely.get_type_id(shapes)
         polygons = shapes[np.isin(kinds, (3, 6))]
         lines = np.concatenate([shapes[np.isin(kinds, (1, 5))], shapely.boundary(polygons)])
-        points, owner = shapely.get_coordinates(shapely.get_parts(lines), return_index=True)
+        points, owner = shapely.get_coordinates(shapely.get_parts(lines.astype(object)), return_index=True)
         linked = owner[1:] == owner[:-1]
         return cls(np.hstack([points[:-1], points[1:]])[linked], polygons, extents.reshape(-1, 4), distance)
 

@@ -24,10 +24,10 @@ from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
 from bocage.errors import LayerError
-from bocage.features.context import NAMES, SPAN, Context, Layer, Theme
+from bocage.features.context import NAMES, SPAN, Context, Layer
 from bocage.grid import Bounds
 from bocage.project import Project
-from bocage.settings import ContextSettings
+from bocage.settings.context import ContextSettings, Theme
 
 _KINDS = {"LineString", "MultiLineString", "Polygon", "MultiPolygon"}
 _TROUBLE = (
@@ -47,14 +47,14 @@ class ContextFile:
     crs
         Its coordinate reference system, as well-known text.
     bounds
-        Left, bottom, right, top of all it holds, in that system.
+        Left, bottom, right, top of all it holds, in that system; None where it holds nothing.
     """
 
     theme: Theme
     path: Path
     stamp: str
     crs: str
-    bounds: tuple[float, float, float, float]
+    bounds: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,21 @@ class ContextSources:
         All files, theme by theme.
     distances
         By theme, the distance in metres within which a feature grows beside the thing.
+    complete
+        The themes whose files hold all there is.
     """
 
     files: tuple[ContextFile, ...]
     distances: dict[Theme, float]
+    complete: tuple[Theme, ...] = ()
 
     @property
     def stamp(self) -> list[list[str]]:
-        """What the features depend on: theme, file, its state and the distance."""
-        return [[file.theme, str(file.path), file.stamp, str(self.distances[file.theme])] for file in self.files]
+        """What the features depend on: theme, file, its state, the distance, whether that is all."""
+        return [
+            [file.theme, str(file.path), file.stamp, str(self.distances[file.theme]), str(file.theme in self.complete)]
+            for file in self.files
+        ]
 
     def within(self, bounds: Bounds, crs: str) -> Context:
         """Read all that lies in a rectangle or near it.
@@ -91,7 +97,7 @@ class ContextSources:
             own = [file for file in self.files if file.theme == theme]
             if own:
                 shapes = [_read(file, around, crs) for file in own]
-                extents = [_extent(file, crs) for file in own]
+                extents = [around.as_tuple()] if theme in self.complete else [_extent(file, crs) for file in own]
                 layers[theme] = Layer.of(np.concatenate(shapes), np.array(extents), self.distances[theme])
         return Context(layers)
 
@@ -114,15 +120,15 @@ def open_context(project: Project) -> ContextSources:
                     f"no file is at {pattern!r}, which {theme} in [features.context] names",
                     "mend the path; a relative one starts at the project folder",
                 )
-            files += [_inspect(theme, path) for path in paths]
+            files += [_inspect(theme, path, may_be_empty=theme in given.complete) for path in paths]
     distances: dict[Theme, float] = {
         "streams": given.stream_distance, "roads": given.road_distance, "fields": given.field_distance,
         "built_up": given.built_up_distance,
     }  # fmt: skip
-    return ContextSources(tuple(files), distances)
+    return ContextSources(tuple(files), distances, given.complete)
 
 
-def _inspect(theme: Theme, path: Path) -> ContextFile:
+def _inspect(theme: Theme, path: Path, *, may_be_empty: bool) -> ContextFile:
     try:
         if path.suffix == ".parquet":
             table = geopandas.read_parquet(path)
@@ -142,16 +148,24 @@ def _inspect(theme: Theme, path: Path) -> ContextFile:
             f"{path} holds {', '.join(wrong)}, and {theme} are lines or polygons",
             "name a layer of lines or polygons, or buffer the points",
         )
-    if len(bounds) != 4 or not all(math.isfinite(value) for value in bounds):
-        raise LayerError(f"{path} holds nothing", f"take it out of {theme} in [features.context]")
+    empty = len(bounds) != 4 or not all(math.isfinite(value) for value in bounds)
+    if empty and not may_be_empty:
+        raise LayerError(
+            f"{path} holds nothing",
+            f"take it out of [features.context], or name {theme} in complete there if there is none in the area",
+        )
     if crs is None:
         raise LayerError(f"{path} has no coordinate reference system", "save the layer with one")
+    stamp, system = f"{status.st_size}-{status.st_mtime_ns}", CRS.from_user_input(crs).to_wkt()
+    if empty:
+        return ContextFile(theme, path, stamp, system, None)
     left, bottom, right, top = (float(value) for value in bounds)
-    stamp = f"{status.st_size}-{status.st_mtime_ns}"
-    return ContextFile(theme, path, stamp, CRS.from_user_input(crs).to_wkt(), (left, bottom, right, top))
+    return ContextFile(theme, path, stamp, system, (left, bottom, right, top))
 
 
 def _read(file: ContextFile, around: Bounds, crs: str) -> NDArray[np.object_]:
+    if file.bounds is None:
+        return np.zeros(0, object)
     try:
         own, target = CRS.from_wkt(file.crs), CRS.from_user_input(crs)
         bbox = transform_bounds(target, own, *around.as_tuple(), densify_pts=21)
@@ -177,6 +191,7 @@ def _read(file: ContextFile, around: Bounds, crs: str) -> NDArray[np.object_]:
 
 
 def _extent(file: ContextFile, crs: str) -> tuple[float, float, float, float]:
+    assert file.bounds is not None, "only a layer that is complete may be empty, and its extent is not asked for"
     left, bottom, right, top = file.bounds
     # A layer of a single straight line has a box without area.
     thin = 1e-9 * max(abs(left), abs(right), abs(bottom), abs(top), 1)

@@ -35,8 +35,8 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
         area / outline^2; 0.785 for a square), ``breadth_m`` (diameter of the largest disk inside, at most 100 m),
         ``elongation`` (length / breadth, the length being that of the axis, or area / breadth where there is none),
         ``axis_length_m``, ``axis_width_m``, ``width_max_m``, ``orientation_deg`` (0 to 180 from north, clockwise),
-        ``straightness`` (0 to 1), ``axis_ends``, ``gaps``, ``gap_share`` (of axis and gaps), ``roughness`` (deviation
-        of the width along the axis / width), ``rhythm`` (0 to 1), ``rhythm_m``, ``canopy_m`` (mean height),
+        ``straightness`` (0 to 1), ``axis_ends``, ``gaps``, ``gap_share`` (of axis and gaps), ``rhythm`` (0 to 1),
+        ``rhythm_m``, ``canopy_m`` (mean height),
         ``tall_share`` (of cells of 5 m and more), and for each theme ``near_<theme>``, ``inside_<theme>`` (shares of
         the cells) and ``along_<theme>`` (share of the axis).
     """
@@ -59,7 +59,6 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
     # A feature without a cell, which simplification may leave, has no measures.
     breadth = 2 * sums.largest["distance_most"] / ONE * resolution
     block = _ratio(area, breadth)
-    spread = np.sqrt(_ratio(added["width_square"], added["width_n"])) / 64
     columns = {
         "area_m2": area,
         "cover_m2": cover,
@@ -76,7 +75,6 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
         "axis_ends": np.where(thin, added["axis_ends"] / TURNS, np.nan),
         "gaps": np.where(thin, added["gap_ends"] / 2 / TURNS, np.nan),
         "gap_share": gap / (gap + length),
-        "roughness": np.where(thin, spread / (2 * radius / ONE), np.nan),
         "rhythm": np.where(thin, rhythm, np.nan),
         "rhythm_m": np.where(thin, period, np.nan),
         "canopy_m": canopy * _ratio(added["height"], added["height_n"]) / 100 / woody,
@@ -92,32 +90,28 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
 
 
 def _rhythm(added: dict[str, Column], resolution: float) -> tuple[Column, Column]:
-    """Return the strength (0 to 1) of the crown rhythm and its period in metres, from the best profile that is known.
+    """Return the strength (0 to 1) of the crown rhythm and its period in metres.
 
     The strength is how far the correlation of the profile with itself rises again after its first fall, less the rise
-    that is expected by chance (two standard errors of a correlation). Height shows crowns best, then cover, then width.
+    that is expected by chance (two standard errors of a difference of correlations).
     """
-    count = len(added["cells"])
-    strength, period = np.full(count, np.nan), np.full(count, np.nan)
-    for profile in ("height", "cover", "width"):
-        number, square = added[f"{profile}_n"] / TURNS, added[f"{profile}_square"] / TURNS
-        enough = np.isnan(strength) & (number >= _PROFILE) & (square > 0)
-        variance = _ratio(square, number)
-        # Each pair of cells is met from both of its ends.
-        pairs = added[f"{profile}_pairs"] / TURNS / 2
-        lags = _ratio(added[f"{profile}_lag"], added[f"{profile}_pairs"]) / np.maximum(variance, 1e-12)[:, np.newaxis]
-        lags = np.hstack([np.ones((count, 1)), np.where(pairs >= _PAIRS, lags, 0)])
-        chance = np.hstack([np.ones((count, 1)), 2 / np.sqrt(np.maximum(pairs, 1))])
-        lowest = np.minimum.accumulate(lags, axis=1)
-        peak = np.zeros_like(lags)
-        peak[:, 2:-1] = np.where(
-            (lags[:, 2:-1] > lags[:, 1:-2]) & (lags[:, 2:-1] >= lags[:, 3:]), (lags - lowest - chance)[:, 2:-1], 0
-        )
-        best = peak.argmax(axis=1)
-        height = np.clip(peak[np.arange(count), best], 0, 1)
-        strength = np.where(enough, height, strength)
-        period = np.where(enough & (height > 0), best * resolution, period)
-    return strength, period
+    number, square = added["rhythm_n"] / TURNS, added["rhythm_square"] / TURNS
+    count = len(number)
+    enough = (number >= _PROFILE) & (square > 0)
+    # Each pair of cells is met from both of its ends.
+    pairs = added["rhythm_pairs"] / TURNS / 2
+    variance = np.where(enough, square / np.maximum(number, 1), 1.0)
+    lags = _ratio(added["rhythm_lag"], added["rhythm_pairs"]) / variance[:, np.newaxis]
+    lags = np.hstack([np.ones((count, 1)), np.where(pairs >= _PAIRS, lags, 0)])
+    chance = np.hstack([np.ones((count, 1)), 2 * np.sqrt(2 / np.maximum(pairs, 1))])
+    lowest = np.minimum.accumulate(lags, axis=1)
+    peak = np.zeros_like(lags)
+    peak[:, 2:-1] = np.where(
+        (lags[:, 2:-1] > lags[:, 1:-2]) & (lags[:, 2:-1] >= lags[:, 3:]), (lags - lowest - chance)[:, 2:-1], 0
+    )
+    best = peak.argmax(axis=1)
+    strength = np.where(enough, np.clip(peak[np.arange(count), best], 0, 1), np.nan)
+    return strength, np.where(strength > 0, best * resolution, np.nan)
 
 
 def _ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The rhythm of crowns along a line: whether its width, cover or height comes back after a fixed distance.
+"""The rhythm of crowns along a line: whether its height or cover comes back after a fixed distance.
 
 Trees of a planted line stand at one spacing, so a profile along its centre line repeats itself; a hedge or a bank
 does not. The sums are the covariance of a profile with itself at every lag, once its slow changes (a mean over 40 m)
@@ -17,8 +17,8 @@ from bocage.features.sums import Sums, by_label
 # Longest lag, and half of the window of the mean, in metres.
 LONGEST = 30.0
 _WINDOW = 20.0
-# Profiles are integers, so that their sums are exact: 1/64 of a cell, 1/64 m, 1/256 of the cover.
-_SCALES = {"width": 64, "cover": 256, "height": 64}
+# Profiles are integers, so that their sums are exact: 1/64 m of height, 1/256 of the cover.
+_HEIGHT, _COVER = 64, 256
 
 type Index = NDArray[np.int64]
 
@@ -34,44 +34,39 @@ def rhythm_steps(resolution: float) -> int:
 
 
 def rhythm_sums(axis: Axis, patch: Patch) -> Sums:
-    """Return for each profile the sums ``<profile>_n``, ``_sum`` and ``_square`` and, by lag, ``_pairs`` and ``_lag``.
+    """Return the sums of the height along the lines of a patch, or of the cover where the patch has no height.
 
-    A profile that the patch does not have is there with zeros.
+    ``rhythm_n`` cells and ``rhythm_square``, the sum of their squared differences to the slow mean; by lag, (count,
+    lags), ``rhythm_pairs`` and ``rhythm_lag``, the sum of products. Each pair of cells is met from both of its ends.
     """
-    profiles: dict[str, NDArray[np.floating]] = {"width": 2 * axis.line.radius}
-    for name, layer in (("cover", patch.cover), ("height", patch.height)):
-        if layer is not None:
-            profiles[name] = layer.ravel()[axis.line.flat]
-    missing = np.full(len(axis.line.flat), np.nan)
-    added: dict[str, NDArray[np.int64]] = {}
-    for name, scale in _SCALES.items():
-        added |= _profile_sums(name, profiles.get(name, missing), scale, axis, patch)
-    return Sums(patch.count, added)
-
-
-def _profile_sums(
-    name: str, profile: NDArray[np.floating], scale: int, axis: Axis, patch: Patch
-) -> dict[str, NDArray[np.int64]]:
     count, bins = patch.count, lag_bins(patch.resolution)
-    added = {f"{name}_{part}": np.zeros(count, np.int64) for part in ("n", "sum", "square")}
-    pairs, lagged = np.zeros((count, bins), np.int64), np.zeros((count, bins), np.int64)
+    layer, scale = (patch.cover, _COVER) if patch.height is None else (patch.height, _HEIGHT)
+    if layer is None:
+        nothing, by_lag = np.zeros(count, np.int64), np.zeros((count, bins), np.int64)
+        added = {"rhythm_n": nothing, "rhythm_square": nothing, "rhythm_pairs": by_lag, "rhythm_lag": by_lag}
+        return Sums(count, added)
+    profile = layer.ravel()[axis.line.flat]
     known = ~np.isnan(profile)
-    if known.any():
-        values = np.rint(np.where(known, profile, 0) * scale).astype(np.int64)
-        rest = _without_trend(values, known, axis, round(_WINDOW / patch.resolution))
-        own = axis.owned & known
-        labels = axis.line.labels[own]
-        for part, figure in (("n", np.ones_like(values)), ("sum", values), ("square", rest * rest)):
-            added[f"{name}_{part}"] = by_label(labels, figure[own], count)
-        for step, _, place, moved in axis.line.walk(bins):
-            lag = np.rint(step * axis.step).astype(np.int64)
-            use = own & moved & known[place] & (lag <= bins)
-            slot = (axis.line.labels[use], lag[use] - 1)
-            inside = slot[0] <= count
-            where = (slot[0][inside] - 1, slot[1][inside])
-            np.add.at(pairs, where, 1)
-            np.add.at(lagged, where, (rest * rest[place])[use][inside])
-    return added | {f"{name}_pairs": pairs, f"{name}_lag": lagged}
+    values = np.rint(np.where(known, profile, 0) * scale).astype(np.int64)
+    rest = _without_trend(values, known, axis, round(_WINDOW / patch.resolution))
+    own = axis.owned & known
+    labels = axis.line.labels
+    pairs, products = np.zeros((2, (count + 1) * bins), np.int64)
+    for step, _, place, moved in axis.line.walk(bins):
+        lag = np.rint(step * axis.step).astype(np.int64)
+        use = np.flatnonzero(own & moved & known[place] & (lag <= bins) & (labels <= count))
+        slot = labels[use].astype(np.int64) * bins + lag[use] - 1
+        np.add.at(pairs, slot, 1)
+        np.add.at(products, slot, rest[use] * rest[place[use]])
+    return Sums(
+        count,
+        {
+            "rhythm_n": by_label(labels[own], np.ones(int(own.sum()), np.int64), count),
+            "rhythm_square": by_label(labels[own], rest[own] ** 2, count),
+            "rhythm_pairs": pairs.reshape(-1, bins)[1:],
+            "rhythm_lag": products.reshape(-1, bins)[1:],
+        },
+    )
 
 
 def _without_trend(values: Index, known: NDArray[np.bool_], axis: Axis, steps: int) -> Index:

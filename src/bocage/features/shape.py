@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.morphology import outline_distances
+from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.sums import Sums, by_label, fixed, largest_by_label
 
@@ -31,22 +31,21 @@ type Index = NDArray[np.int64]
 def shape_sums(patch: Patch) -> Sums:
     """Return the sums over the cells of the features of a patch.
 
-    ``cells``; ``outline`` in cells' edges; ``distance`` (sum) and ``distance_most`` (largest) to the outline of the
-    woody cells around, in cells; ``cover`` and ``covered`` (cells around whose cover is known, own ones first);
-    ``height`` in centimetres with ``height_n`` and ``tall`` (cells of 5 m or more).
+    ``cells``; ``outline`` in cells' edges; ``distance_most``, the largest distance to the outline of the
+    features around, in cells; ``cover`` of the own cells with ``cover_n`` (those whose cover is known), ``rim``, that
+    of the cells around; ``height`` in centimetres with ``height_n`` and ``tall`` (cells of 5 m or more).
     """
     labels, count = patch.labels, patch.count
     owned = np.zeros(labels.shape, bool)
     owned[patch.core] = labels[patch.core] > 0
     flat = np.flatnonzero(owned)
     own = labels.ravel()[flat]
-    mean, largest = outline_distances(labels > 0, 1.0)
-    limit = np.float32(FARTHEST / patch.resolution)
-    near, far = (np.minimum(values.ravel()[flat], limit).astype(np.float64) for values in (mean, largest))
+    depths = patch.depths or Depths.of(labels > 0)
+    _, largest = depths.at(*np.divmod(flat, labels.shape[1]))
+    far = np.minimum(largest, np.float32(FARTHEST / patch.resolution)).astype(np.float64)
     added = {
         "cells": by_label(own, np.ones(len(flat), np.int64), count),
         "outline": by_label(own, _outline(labels, flat), count),
-        "distance": by_label(own, fixed(near), count),
         **_height_sums(patch, flat, own),
         **_cover_sums(patch, flat, own),
     }

@@ -18,6 +18,9 @@ fully from the second number of its condition on, is silent up to the first, and
 several conditions all must hold. A row whose measure is unknown (no canopy height, no layer of streams) is silent.
 Types start with {start}.
 
+Streams, roads, fields and built-up areas are vector layers of lines or polygons, named in `[features.context]` of
+`bocage.toml`; each is optional. Beyond the bounding box of a layer its theme is unknown, unless `complete` names it.
+
 The measures are columns of the features or explained in `src/bocage/features/measures.py`. The choice and its figures:
 [decision 26](../decisions/0026-types.md).
 

@@ -2,10 +2,12 @@
 
 ``lattice``, ``blending`` and ``fusion`` are the pure core; ``chips`` and ``tile`` map one tile; ``planning``,
 ``receipt`` and ``inventory`` say what is to be done and what was done; ``supervision`` says which worker gets which
-tile, and ``engines`` with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage; ``mosaic`` reads the result;
-``segmentation`` is the way in without a project.
+tile, and ``engines`` with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage, and ``account`` what it says
+of its own result (``homogeneity``, ``reckoning``); ``mosaic`` reads the result; ``segmentation`` is the way in without
+a project.
 """
 
+from bocage.mapping.account import read_report
 from bocage.mapping.area import check_model, map_area, plan
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.mosaic import mosaic_tiles, read_probability
@@ -25,6 +27,7 @@ __all__ = [
     "mosaic_tiles",
     "plan",
     "read_probability",
+    "read_report",
     "segment_raster",
     "segment_reader",
 ]

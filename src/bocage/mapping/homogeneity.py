@@ -32,12 +32,15 @@ class Finding:
     ----------
     severity
         By how much the probability would be off on average over the tile, 0..1.
+    scene
+        The scene that is the reason, where one is.
     """
 
     tile: str
     kind: Kind
     severity: float
     reason: str
+    scene: str = ""
 
 
 def examine(
@@ -153,7 +156,7 @@ def _scene_findings(
         )
         # Of n scenes that are averaged one is off: the mean is off by an n-th.
         share = max(difference - normal, 0.0) * _seen_share(own, inspection) / _observed(inspection)
-        yield Finding(name, "scene", round(share, 5), reason)
+        yield Finding(name, "scene", round(share, 5), reason, scene)
 
 
 def _tile_finding(name: str, times: float, inspection: Inspection, usual: Usual) -> Finding:

@@ -20,7 +20,7 @@ from bocage.mapping.lattice import Lattice
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-_TOGETHER = 2**22  # places (bands x columns of chips) that are worked on at a time
+_TOGETHER = 2**21  # places (bands x columns of chips) that are worked on at a time
 
 
 @dataclass(frozen=True, slots=True)

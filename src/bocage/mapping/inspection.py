@@ -23,6 +23,7 @@ MOST_SCENES = 16
 MOST_SAMPLES = 640
 """Pixels that are compared along the edge of a tile, at most."""
 _HALF = SCALE // 2
+_ROWS = 128  # rows that are counted at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Inspector:
         """
         takes = sorted(self._takes, key=lambda take: take.scene)
         pairs = (_compare(one, two) for index, one in enumerate(takes) for two in takes[index + 1 :])
-        counts = np.bincount(observations.ravel())
+        counts = _count(observations)
         gaps, enclosed = find_gaps(observations > 0) if counts[0] else ((), 0)
         return Inspection(
             tuple(counts.tolist()),
@@ -166,6 +167,14 @@ class Inspector:
             enclosed,
             bytes_read,
         )
+
+
+def _count(observations: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return how many pixels hold 0, 1, 2, ...; some rows at a time, since counting makes numbers of eight bytes."""
+    counts = np.zeros(256, dtype=np.int64)
+    for first in range(0, len(observations), _ROWS):
+        counts += np.bincount(observations[first : first + _ROWS].ravel(), minlength=256)
+    return counts[: int(counts.nonzero()[0].max(initial=0)) + 1]
 
 
 def _compare(one: _Take, two: _Take) -> Overlap | None:

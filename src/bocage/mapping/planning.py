@@ -200,7 +200,7 @@ def _all_jobs(catalogue: Catalogue, tiling: Tiling, recipe: Recipe, within: Wind
     if not len(pairs.scene):
         return
     needed, index = np.unique(pairs.scene, return_inverse=True)
-    scenes = catalogue.take(places[needed])
+    scenes = catalogue.take(places[needed], footprints[needed])
     marks = [SceneMark.of(scene) for scene in scenes]
     local = Incidence(pairs.down, pairs.east, index, pairs.chips)
     bounds = shapely.bounds(footprints[needed])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from bocage.files import digest_json
@@ -53,13 +54,19 @@ class Recipe:
     @property
     def settings_digest(self) -> str:
         """Digest of the lattices and of the method."""
-        return digest_json([self.grid.crs, self.grid.resolution, self.lattice.chip, self.lattice.stride, METHOD])
+        return _settings_digest(self.grid, self.lattice)
 
     def key(self, window: Window, marks: Sequence[SceneMark]) -> str:
         """Return the digest that a receipt must hold for the tile to be up to date."""
         ordered = sorted((mark.id, mark.fingerprint) for mark in marks)
         extent = [window.column, window.row, window.width, window.height]
         return digest_json([self.model_digest, self.settings_digest, extent, ordered])
+
+
+@lru_cache
+def _settings_digest(grid: Grid, lattice: Lattice) -> str:
+    # The same for every tile of a continent.
+    return digest_json([grid.crs, grid.resolution, lattice.chip, lattice.stride, METHOD])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bocage.mapping import mosaic_tiles
 from bocage.outcome import Outcome
 from bocage.project import Project
 from bocage.report.album import Picture, collect, read_features, read_samples
+from bocage.report.evenness import picture_evenness, read_evenness
 from bocage.report.facts import (
     intervals,
     provenance,
@@ -36,6 +37,8 @@ def write_report(project: Project) -> Outcome:
         If a receipt is damaged or the page cannot be written.
     """
     pictures = collect(project)
+    if (evenness := picture_evenness(project)) is not None:
+        pictures["evenness"] = evenness
     facts = gather(project)
     target = project.report_folder / "index.html"
     page = render(facts, pictures)
@@ -76,6 +79,7 @@ def gather(project: Project) -> dict[str, Any]:
         "tile_count": len(mosaic_tiles(project)),
         "feature_count": None if features is None else len(features),
         "feature_types": [(name, count, areas[name] / 10_000) for name, count in types.items()],
+        "evenness": read_evenness(project),
         "accuracy": accuracy,
         "intervals": [] if accuracy is None else intervals(accuracy),
         "scores": scores(receipts["train"].figures) if "train" in receipts else [],

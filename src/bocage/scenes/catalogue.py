@@ -105,10 +105,12 @@ class Catalogue:
         found[:] = [scenes[place].footprint for place in places.tolist()]
         return found
 
-    def take(self, places: NDArray[np.int64]) -> list[Scene]:
-        """Return the scenes at ``places``, each made once: for thousands of them, which all fit into memory."""
+    def take(self, places: NDArray[np.int64], footprints: NDArray[np.object_]) -> list[Scene]:
+        """Return the scenes at ``places`` with these footprints, each made once: thousands of them fit into memory."""
         scenes = self.scenes
-        return scenes.take(places) if isinstance(scenes, SceneRows) else [scenes[place] for place in places.tolist()]
+        if isinstance(scenes, SceneRows):
+            return scenes.take(places, footprints)
+        return [scenes[place] for place in places.tolist()]
 
     def _footprint(self, place: int) -> Area:
         scenes = self.scenes

@@ -132,11 +132,20 @@ class SceneRows(Sequence[Scene]):
         found[:] = [self.footprint(place) for place in places.tolist()]
         return found
 
-    def take(self, places: NDArray[np.int64]) -> list[Scene]:
-        """Return many scenes, in the order of ``places``; the outlines of clouds are read a group of rows at a time."""
+    def take(self, places: NDArray[np.int64], footprints: NDArray[np.object_]) -> list[Scene]:
+        """Return many scenes, in the order of ``places``; the outlines of clouds are read a group of rows at a time.
+
+        Parameters
+        ----------
+        footprints
+            Of these scenes, as :meth:`footprints` returns them.
+        """
         rows = [self._order[place] for place in places.tolist()]
         texts = self._cloud_texts(rows)
-        return [self._scene(place, texts.get(row)) for place, row in zip(places.tolist(), rows, strict=True)]
+        return [
+            self._scene(place, texts.get(row), footprint)
+            for place, row, footprint in zip(places.tolist(), rows, footprints, strict=True)
+        ]
 
     def _outline(self, text: str, place: int) -> Area:
         try:
@@ -146,10 +155,11 @@ class SceneRows(Sequence[Scene]):
                 f"{self._path} is damaged at {self.ids[place]}: {error}", "remove it and run the stage scenes again"
             ) from error
 
-    def _scene(self, place: int, cloud_text: str | None) -> Scene:
+    def _scene(self, place: int, cloud_text: str | None, footprint: Area | None = None) -> Scene:
         clouds = self._outline(cloud_text, place) if cloud_text else None
         content = self._texts[self._order[place]].as_py()
-        return scene_of_text(self.ids[place], content, self.footprint(place), clouds, self._path.parent)
+        outline = self.footprint(place) if footprint is None else footprint
+        return scene_of_text(self.ids[place], content, outline, clouds, self._path.parent)
 
     def _cloud_text(self, row: int) -> str | None:
         if not self._cloudy:

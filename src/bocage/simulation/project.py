@@ -14,6 +14,7 @@ from bocage.files import digest_file, write_json, write_text
 from bocage.progress import bar
 from bocage.project import SETTINGS_FILE
 from bocage.receipts import sizes
+from bocage.simulation.context import write_context
 from bocage.simulation.extent import Raster
 from bocage.simulation.landscape import Landscape
 from bocage.simulation.layers import write_layers
@@ -102,6 +103,7 @@ def simulate(
             capture.write(folder / "scenes")
             advance(1)
         write_layers(folder / "layers", truth, seed)
+        write_context(folder / "layers", landscape, truth.raster)
         advance(1)
         truth.write(folder / "truth", landscape)
         _write_settings(folder, text, marker)

@@ -81,6 +81,14 @@ chip = 256
 [features]
 profile = "2021"
 
+# What features grow beside tells their type. These layers hold all there is here: no line means no stream.
+[features.context]
+streams = ["layers/streams.gpkg"]
+roads = ["layers/roads.gpkg"]
+fields = ["layers/fields.gpkg"]
+built_up = ["layers/built_up.gpkg"]
+complete = ["streams", "roads", "fields", "built_up"]
+
 [products]
 reference_year = 2021
 organisation = "Bocage demo"   # INSPIRE asks for a contact

@@ -91,6 +91,14 @@ def test_metadata_of_a_single_file_are_found_beside_its_folder(copy: Copy, monke
         assert told(check_products(path), "error", "warning") == set()
 
 
+def test_metadata_are_found_in_any_case(copy: Copy) -> None:
+    folder = copy(2021)
+    (folder / "metadata").rename(folder / "Metadata")
+    path = folder / "Metadata" / f"{SWF}.xml"
+    path.rename(path.with_name(f"{SWF.upper()}_METADATA.XML"))
+    assert told(check_products(folder), "error", "warning") == set()
+
+
 def test_files_are_found_in_subfolders_and_once(copy: Copy) -> None:
     folder = copy(2021)
     for name in ("raster", "vector", ".hidden", "extensions/more"):
@@ -122,7 +130,10 @@ def test_what_the_caller_says_stands_for_the_name(copy: Copy) -> None:
 def test_the_rules_of_another_year_can_be_taken(deliveries: dict[int, Path]) -> None:
     path = deliveries[2018] / f"{VECTOR_2018}.gpkg"
     assert "shape.compactness" not in {verdict.rule for verdict in check_products(path)}
-    assert "shape.compactness" in {verdict.rule for verdict in check_products(path, year=2015)}
+    verdicts = check_products(path, year=2015)
+    assert "shape.compactness" in {verdict.rule for verdict in verdicts}
+    # The name is still one of its own year.
+    assert not {rule for rule in told(verdicts, "error", "warning") if rule.startswith("name.")}
 
 
 def test_products_in_the_future_pattern_go_by_the_rules_of_2021(deliveries: dict[int, Path], tmp_path: Path) -> None:

@@ -100,11 +100,11 @@ class _Run:
     def raster(self, source: Source) -> Iterator[Verdict]:
         stem = source.path.stem
         if self.layer is None:
-            layer = self._layer(stem)
-            named = Named(source.path, stem, layer, raster=True)
-            yield from _judge_name(named, source.shown)
-            if layer is None or layer.pixel is None:
+            said = parse_name(stem)
+            yield from _judge_name(Named(source.path, stem, said, raster=True), source.shown)
+            if said is None or said.pixel is None:
                 return
+            layer = self._by_year(said)
         else:
             layer = Layer(self.layer, "r5m", self._year, profile_of(self._year))
         try:
@@ -137,20 +137,21 @@ class _Run:
             yield from self._unreadable(source, "it holds no layer with geometries")
 
     def _unreadable(self, source: Source, fault: str) -> Iterator[Verdict]:
-        layer = self._layer(source.path.stem)
-        if layer is None and self.layer is None:
+        said = parse_name(source.path.stem)
+        if said is None and self.layer is None:
             yield from _judge_name(Named(source.path, source.path.stem, None, raster=False), source.shown)
-        yield from judge_all(FILE_RULES, fault, source.shown, layer)
+        yield from judge_all(FILE_RULES, fault, source.shown, None if said is None else self._by_year(said))
 
     def _vector(self, source: Source, name: str, shown: str) -> Iterator[Verdict]:
         inner = name if source.path.suffix.lower() in {".gpkg", ".gdb"} else ""
         # The tool reads the name of the layer; where that says nothing, the name of the file does.
         stem = inner if inner and parse_name(inner) is not None else source.path.stem
-        layer = self._layer(stem) if self.layer is None else self._forced(source, "vec")
-        named = Named(source.path, stem, layer, raster=False, inner=inner, forced=self.layer is not None)
+        said = parse_name(stem) if self.layer is None else self._forced(source, "vec")
+        named = Named(source.path, stem, said, raster=False, inner=inner, forced=self.layer is not None)
         yield from _judge_name(named, shown)
-        if layer is None or layer.pixel is not None:
+        if said is None or said.pixel is not None:
             return
+        layer = self._by_year(said)
         try:
             polygons = read_polygons(source.path, name, layer)
         except _VECTOR_FAULTS as error:
@@ -177,9 +178,9 @@ class _Run:
         assert self.year is not None
         return self.year
 
-    def _layer(self, stem: str) -> Layer | None:
-        layer = parse_name(stem)
-        return layer if layer is None or self.year is None else replace(layer, profile=profile_of(self.year))
+    def _by_year(self, layer: Layer) -> Layer:
+        """Return a layer under the rules that the caller asked for; its name stays one of its own year."""
+        return layer if self.year is None else replace(layer, profile=profile_of(self.year))
 
     def _forced(self, source: Source, form: str) -> Layer:
         layer = Layer(self.layer or "", form, self._year, profile_of(self._year))

@@ -105,20 +105,35 @@ def numbers(root: Element, path: str) -> list[float]:
 
 
 def _locate(path: Path, stem: str, top: Path) -> tuple[Path, Place] | None:
-    names = (f"{stem}.xml".lower(), f"{stem}_metadata.xml".lower())
+    names = (f"{stem}.xml", f"{stem}_metadata.xml")
     for folder in _upwards(path.parent, top):
-        for child in _children(folder):
-            if child.name.lower() == FOLDER and child.is_dir():
-                for file in _children(child):
-                    if file.name.lower() in names:
-                        return file, "folder"
-    older = f"{path.name}.xml".lower()
-    for file in _children(path.parent):
-        if file.name.lower() in names:
-            return file, "beside"
-        if file.name.lower() == older:
-            return file, "older"
-    return None
+        found = _child(folder / FOLDER, names) or next(
+            (
+                file
+                for other in _spelled(folder, (FOLDER,))
+                if other.is_dir() and (file := _child(other, names)) is not None
+            ),
+            None,
+        )
+        if found is not None:
+            return found, "folder"
+    beside = _child(path.parent, names)
+    if beside is not None:
+        return beside, "beside"
+    older = _child(path.parent, (f"{path.name}.xml",))
+    return None if older is None else (older, "older")
+
+
+def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """Return a file of a folder, its name in any case; the case as it is said costs no look at the others."""
+    exact = (folder / name for name in names)
+    return next((path for path in exact if path.is_file()), None) or next(iter(_spelled(folder, names)), None)
+
+
+def _spelled(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    """Return what has one of the names in another case."""
+    wanted = {name.lower() for name in names}
+    return [child for child in _children(folder) if child.name.lower() in wanted]
 
 
 def _upwards(folder: Path, top: Path) -> Iterator[Path]:
