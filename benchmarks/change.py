@@ -224,7 +224,7 @@ def _hectares(one: Planted, shape: tuple[int, int]) -> NDArray[np.int64]:
 
 def measure(seeds: Sequence[int], size: int, rules: Rules) -> dict[str, Any]:
     """Return the figures of both parts."""
-    still = []
+    still: list[dict[str, Any]] = []
     for error in ERRORS:
         sums: dict[str, float] = defaultdict(float)
         for seed in seeds:
@@ -257,7 +257,7 @@ def measure(seeds: Sequence[int], size: int, rules: Rules) -> dict[str, Any]:
         "squares": len(seeds),
         "rules": {"tolerance_m": rules.tolerance, "smallest_m2": rules.smallest, "net_m2": rules.net},
         "unchanged": still,
-        "false_share": max(float(row["false_share"]) for row in still),
+        "false_share": max(row["false_share"] for row in still),
         "limit": LIMIT,
         "recall": recall,
         "recall_200_m2_and_more": float(np.mean(large)) if large else None,

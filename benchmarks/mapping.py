@@ -1,9 +1,11 @@
-"""How close mapping comes to its limit: the bare model's forward pass over the same chips on the same machine.
+"""How close mapping comes to its limit, and how it does beside its rivals: file to file, on two threads.
 
-From a compressed scene on disk to a written COG with its receipt, on two threads, with the small pretrained network.
-Both are timed in turn, several times, and the best of each is compared.
+The limit is the bare model: the forward passes over as many chips, in memory, by the same runtime in the same batches.
+The rivals map the same file with the same network by torch, with the same overlap: MONAI's sliding window and
+torchgeo's gridded sampler (pip install monai torchgeo; one that is not installed is left out). All take turns, and the
+best turn of each is compared, so that whatever else the machine does hits all alike.
 
-    python benchmarks/mapping.py [--json] [--tile PIXELS] [--repeat N]
+    python benchmarks/mapping.py [--json] [--size PIXELS] [--repeat N] [--backbone NAME] [--runtime auto|torch|openvino]
 """
 
 from __future__ import annotations
@@ -14,124 +16,153 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 THREADS = "2"
 os.environ.setdefault("OMP_NUM_THREADS", THREADS)
 
 import numpy as np  # noqa: E402 - the number of threads is read when numpy and torch are imported
 import rasterio  # noqa: E402
+import torch  # noqa: E402
+from rivals import RIVALS, Task  # noqa: E402
 
-from bocage.grid import Bounds, Grid, Tiling, Window  # noqa: E402
-from bocage.mapping.chips import batches, read_strips  # noqa: E402
-from bocage.mapping.inventory import Inventory  # noqa: E402
+from bocage.grid import Grid, Tile, Window  # noqa: E402
+from bocage.mapping.engines import make_engine  # noqa: E402
 from bocage.mapping.lattice import Lattice  # noqa: E402
-from bocage.mapping.planning import make_plan  # noqa: E402
-from bocage.mapping.rates import bare_rate  # noqa: E402
-from bocage.mapping.receipt import Recipe, receipt_name  # noqa: E402
-from bocage.mapping.worker import Work, Worker  # noqa: E402
+from bocage.mapping.planning import TileJob  # noqa: E402
+from bocage.mapping.receipt import Recipe, TileSummary  # noqa: E402
+from bocage.mapping.worker import Work  # noqa: E402
 from bocage.models import TorchSegmenter, build_network  # noqa: E402
-from bocage.scenes import BANDS, Catalogue, Scene, open_scene, recognise  # noqa: E402
-from bocage.storage import FolderStorage  # noqa: E402
+from bocage.models.runtimes import RuntimeChoice  # noqa: E402
+from bocage.scenes import BANDS, open_scene, recognise  # noqa: E402
+from bocage.storage import open_storage  # noqa: E402
 
 GRID = Grid("EPSG:3035", 2.0)
-WANTED = 0.9
+WANTED, WANTED_OF_RIVALS = 0.9, 2.0
+CHIP, OVERLAP, BATCH = 512, 0.25, 4
 
 
-def write_scene(path: Path, pixels: int) -> None:
-    """Write a scene of 16-bit texture that compresses about as imagery does, larger than the tile on every side."""
+def write_scene(path: Path, pixels: int) -> Window:
+    """Write a square scene of 16-bit texture that compresses about as imagery does; return its window."""
     random = np.random.default_rng(0)
-    size = pixels + 512
-    coarse = np.kron(random.integers(100, 1500, (4, size // 16 + 1, size // 16 + 1)), np.ones((1, 16, 16), dtype=int))
-    image = (coarse[:, :size, :size] + random.integers(0, 200, (4, size, size))).astype(np.uint16)
-    window = Window(-256, -pixels - 256, size, size)
+    cells = pixels // 16 + 1
+    coarse = np.kron(random.integers(100, 1500, (4, cells, cells)), np.ones((1, 16, 16), dtype=int))
+    image = (coarse[:, :pixels, :pixels] + random.integers(0, 200, (4, pixels, pixels))).astype(np.uint16)
+    window = Window(0, -pixels, pixels, pixels)
     profile: dict[str, Any] = {
-        "driver": "GTiff", "count": 4, "height": size, "width": size, "dtype": "uint16", "crs": GRID.crs, "nodata": 0,
-        "transform": GRID.transform(window), "tiled": True, "blockxsize": 512, "blockysize": 512,
+        "driver": "GTiff", "count": 4, "height": pixels, "width": pixels, "dtype": "uint16", "crs": GRID.crs,
+        "nodata": 0, "transform": GRID.transform(window), "tiled": True, "blockxsize": 512, "blockysize": 512,
         "compress": "DEFLATE", "predictor": 2,
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as file:
         file.write(image)
+    return window
 
 
-def time_bare(segmenter: TorchSegmenter, scene: Scene, window: Window, work: Work) -> tuple[float, int]:
-    """Return the seconds of the bare forward passes over the chips of a window, and how many chips they are."""
-    lattice = work.recipe.lattice
-    seconds, chips = 0.0, 0
-    seen = np.zeros(window.shape, dtype=np.bool_)
-    with open_scene(scene, GRID) as reader:
-        for batch in list(batches(read_strips(reader, window, lattice), window, lattice, work.batch_size, seen)):
-            started = time.perf_counter()
-            segmenter.predict(batch.images, batch.valid)
-            seconds += time.perf_counter() - started
-            chips += len(batch.chips)
-    return seconds, chips
+def bare_seconds(segmenter: TorchSegmenter, chips: int) -> float:
+    """Return the seconds of the forward passes over so many chips in memory."""
+    random = np.random.default_rng(1)
+    images = random.integers(1, 256, (BATCH, 4, CHIP, CHIP), dtype=np.uint8)
+    valid = np.ones((BATCH, CHIP, CHIP), dtype=np.bool_)
+    started = time.perf_counter()
+    for first in range(0, chips, BATCH):
+        count = min(BATCH, chips - first)
+        segmenter.predict(images[:count], valid[:count])
+    return time.perf_counter() - started
 
 
-def measure(pixels: int, repeat: int, folder: Path) -> dict[str, Any]:
-    """Time mapping and the bare model in turn and return the figures."""
-    import torch
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that something takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
+
+def measure(size: int, repeat: int, backbone: str, runtime: RuntimeChoice, folder: Path) -> dict[str, Any]:
+    """Time all in turns and return the figures."""
     torch.set_num_threads(int(THREADS))
-    write_scene(folder / "scene.tif", pixels)
+    window = write_scene(folder / "scene.tif", size)
     scene = recognise(folder / "scene.tif", GRID, bands=BANDS)
-    segmenter = TorchSegmenter(
-        build_network("efficientnet_lite0", pretrained=True), bands=tuple(BANDS), resolution=2.0, digest="benchmark"
-    )
-    lattice = Lattice.of(512, 0.25, segmenter.multiple)
-    storage = FolderStorage(folder)
-    work = Work(Recipe(GRID, lattice, "benchmark", "benchmark"), storage, 4, lambda: segmenter, open_scene)
-    worker = Worker(work, segmenter)
-    tiling = Tiling(GRID, pixels * GRID.resolution)
-    area = Bounds(0, 0, tiling.size, tiling.size)
-    (job,) = make_plan(Catalogue([scene]), tiling, work.recipe, Inventory.open(storage), area=area).jobs
-    bare_rate(segmenter, lattice.chip, work.batch_size)
+    torch.manual_seed(0)
+    network = build_network(backbone, pretrained=False).eval()
+    plain = TorchSegmenter(network, bands=tuple(BANDS), resolution=GRID.resolution, digest="benchmark")
+    segmenter = plain.prepare(runtime, edge=CHIP)
+    lattice = Lattice.of(CHIP, OVERLAP, segmenter.multiple)
+    (folder / "map").mkdir()
+    recipe = Recipe(GRID, lattice, "benchmark", "benchmark")
+    work = Work(recipe, open_storage(folder / "map"), BATCH, lambda: segmenter, open_scene)
+    job = TileJob(Tile("tile", window), (scene,), "benchmark", lattice.count(window))
+    task = Task(folder / "scene.tif", folder / "rival.tif", network, scene.stretch, CHIP, lattice.stride, BATCH)
 
-    mapped: list[float] = []
+    summaries: list[TileSummary] = []
+
+    def bocage() -> None:
+        (summary,) = make_engine("local", 1).run([job], work, segmenter)
+        assert isinstance(summary, TileSummary), summary
+        summaries.append(summary)
+
+    turns: dict[str, Callable[[], object]] = {"bocage": bocage}
+    for name, rival in RIVALS.items():
+        try:
+            rival(Task(task.scene, task.result, network, scene.stretch, CHIP, lattice.stride, BATCH, only=CHIP))
+        except ImportError as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+        else:
+            turns[name] = lambda rival=rival: rival(task)  # type: ignore[misc]
+    bare_seconds(segmenter, BATCH)
     bare: list[float] = []
-    parts: dict[str, float] = {}
-    chips = 0
+    seconds: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(repeat):
-        seconds, chips = time_bare(segmenter, scene, job.tile.window, work)
-        bare.append(seconds)
-        started = time.perf_counter()
-        worker.run(job)
-        seconds = time.perf_counter() - started
-        if not mapped or seconds < min(mapped):
-            receipt = json.loads(storage.read(receipt_name(job.tile.id)))
-            parts = receipt["properties"]["bocage:timings"]
-        mapped.append(seconds)
-    useful = pixels * pixels / 1e6
+        bare.append(bare_seconds(segmenter, job.chips))
+        for name, turn in turns.items():
+            seconds[name].append(timed(turn))
+
+    useful = size * size / 1e6
+    best = {name: min(times) for name, times in seconds.items()}
+    fastest = summaries[int(np.argmin(seconds["bocage"]))]
+    rivals = {name: took for name, took in best.items() if name != "bocage"}
     return {
-        "limit_ratio": round(min(bare) / min(mapped), 4),
+        "limit_ratio": round(min(bare) * fastest.chips / job.chips / best["bocage"], 4),
         "wanted_ratio": WANTED,
-        "useful_megapixels_per_second": round(useful / min(mapped), 4),
-        "bare_megapixels_per_second": round(useful / min(bare), 4),
-        "tile_pixels": pixels,
-        "chips": chips,
+        "rival_ratio": round(min(rivals.values()) / best["bocage"], 4) if rivals else None,
+        "wanted_rival_ratio": WANTED_OF_RIVALS,
+        "useful_megapixels_per_second": {name: round(useful / took, 4) for name, took in best.items()},
+        "bare_megapixels_per_second": round(job.chips * CHIP**2 / 1e6 / min(bare), 4),
+        "runtime": segmenter.runtime,
+        "backbone": backbone,
+        "size": size,
+        "overlap": OVERLAP,
+        "chips": fastest.chips,
         "repeat": repeat,
-        "parts": {"bare_forward": round(min(bare), 3), "file_to_cog": round(min(mapped), 3), **parts},
+        "threads": int(THREADS),
+        "parts": {"bare": round(min(bare), 3), "file_to_file": round(best["bocage"], 3), **fastest.timings},
         "load_average": round(os.getloadavg()[0], 2),
     }
 
 
 def main() -> None:
-    """Print the ratio, or one JSON object."""
+    """Print the ratios, or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--tile", type=int, default=1536, help="edge of the tile in pixels")
+    parser.add_argument("--size", type=int, default=4096, help="edge of the scene in pixels")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--backbone", default="efficientnet_lite0")
+    parser.add_argument("--runtime", choices=get_args(RuntimeChoice.__value__), default="auto")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(options.tile, options.repeat, Path(folder))
+        figures = measure(options.size, options.repeat, options.backbone, options.runtime, Path(folder))
     if options.json:
         json.dump(figures, sys.stdout)
         print()
         return
-    print(f"mapping, file to COG  {figures['useful_megapixels_per_second']:8.3f} useful megapixels/s")
-    print(f"bare model            {figures['bare_megapixels_per_second']:8.3f} useful megapixels/s, the same chips")
-    print(f"ratio                 {figures['limit_ratio']:8.3f} (wanted {WANTED} or more)")
+    print(f"runtime               {figures['runtime']}")
+    for name, rate in figures["useful_megapixels_per_second"].items():
+        print(f"{name:21s} {rate:8.3f} useful megapixels/s, file to file")
+    print(f"share of bare model   {figures['limit_ratio']:8.3f} (wanted {WANTED} or more)")
+    if figures["rival_ratio"] is not None:
+        print(f"times the best rival  {figures['rival_ratio']:8.3f} (wanted {WANTED_OF_RIVALS} or more)")
     print("parts, seconds       ", ", ".join(f"{name} {seconds:.2f}" for name, seconds in figures["parts"].items()))
 
 

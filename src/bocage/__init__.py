@@ -12,6 +12,9 @@ from typing import Any
 # The threads of torch wait for each other by spinning unless they are told otherwise, before torch is loaded. Where
 # anything else runs on the machine, two spinning threads train ten times slower (docs/decisions/0007-threads.md).
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# GDAL keeps decoded blocks in 5 % of the machine's memory, in every process, and fills it as scenes grow. Whoever reads
+# a scene here reads each block once, or a row of blocks again at once: 64 MB hold that.
+os.environ.setdefault("GDAL_CACHEMAX", "64")
 
 __all__ = ["__version__", "extract_features", "load_model", "segment"]
 __version__ = "0.1.0"

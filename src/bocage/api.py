@@ -23,7 +23,7 @@ __all__ = ["extract_features", "load_model", "segment"]
 
 
 def load_model(folder: Path | str) -> Segmenter:
-    """Load a model package from its folder.
+    """Load a model package from its folder, in the runtime that is fastest here.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def load_model(folder: Path | str) -> Segmenter:
     """
     from bocage.models import load_model as load
 
-    return load(folder)
+    return load(folder, runtime="auto")
 
 
 def segment(scene: Path | str, model: Segmenter, *, bands: tuple[str, ...] | None = None) -> xr.DataArray:

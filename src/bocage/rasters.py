@@ -38,6 +38,7 @@ def write_cog(
     colours: Mapping[int, tuple[int, int, int]] | None = None,
     tags: Mapping[str, str] | None = None,
     compression: Compression = "DEFLATE",
+    level: int | None = None,
     overviews: Literal["average", "mode", "nearest"] = "average",
 ) -> None:
     """Write an array that covers ``window`` as a cloud-optimised GeoTIFF.
@@ -52,6 +53,8 @@ def write_cog(
         One name per band.
     colours
         A colour table for a one-band byte raster: value to (red, green, blue), 0 to 255.
+    level
+        Of the compression: 1 is fast, 9 small; GDAL's own where None.
 
     Raises
     ------
@@ -69,6 +72,7 @@ def write_cog(
             colours=colours,
             tags=tags,
             compression=compression,
+            level=level,
             overviews=overviews,
         ),
     )
@@ -84,6 +88,7 @@ def cog_bytes(
     colours: Mapping[int, tuple[int, int, int]] | None = None,
     tags: Mapping[str, str] | None = None,
     compression: Compression = "DEFLATE",
+    level: int | None = None,
     overviews: Literal["average", "mode", "nearest"] = "average",
 ) -> bytes:
     """Return the bytes of a cloud-optimised GeoTIFF; the parameters are those of :func:`write_cog`."""
@@ -119,6 +124,7 @@ def cog_bytes(
             blocksize=512,
             overview_resampling=overviews,
             predictor="STANDARD" if compression != "LZW" else "NO",
+            **({} if level is None else {"level": level}),
         )
         return bytes(cog.getbuffer())
 

@@ -1,6 +1,8 @@
 """A small mapped project: shapes of known size on a mosaic, written as the mapping stage writes it."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -69,3 +71,22 @@ def rectangle(shape: tuple[int, int], top: int, left: int, rows: int, columns: i
 def disk(shape: tuple[int, int], row: float, column: float, radius: float) -> NDArray[np.bool_]:
     y, x = np.mgrid[: shape[0], : shape[1]]
     return np.asarray(np.hypot(y - row, x - column) <= radius)
+
+
+def mapped_receipt(project: Project, tile: str, *, model: str, resolution: float | None = None) -> dict[str, Any]:
+    """Return the receipt of a tile with what other stages read of it."""
+    window = asdict(project.tiling.tile(tile).window)
+    place = {"crs": project.grid.crs, "resolution": resolution or project.grid.resolution, "window": window}
+    properties = {
+        "bocage:key": "key",
+        "bocage:model": {"name": model, "digest": model},
+        "bocage:grid": place,
+        "bocage:pixels": 1,
+        "bocage:valid_pixels": 1,
+        "bocage:chips": 1,
+        "bocage:timings": {"total": 0.1},
+        "bocage:scenes": [],
+        "bocage:quarantined": [],
+    }
+    digest = digest_file(project.map_folder / f"{tile}.tif")
+    return {"id": tile, "properties": properties, "assets": {"data": {"bocage:sha256": digest}}}

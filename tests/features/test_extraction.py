@@ -8,9 +8,13 @@ import shapely
 from bocage.errors import FeatureError, ProjectError
 from bocage.features import extraction
 from bocage.features.extraction import extract_features
-from bocage.features.ground import cell_grid, find_islands, mapped_tiles
+from bocage.features.ground import blocks, cell_grid, find_islands, mapped_tiles, read_ground
+from bocage.features.profiles import PROFILES
+from bocage.files import write_json
 from bocage.grid import Bounds, Grid, Window
-from tests.features.landscape import disk, make_project, rectangle, write_layer, write_mosaic
+from bocage.mapping import read_probability
+from bocage.project import Project
+from tests.features.landscape import disk, make_project, mapped_receipt, rectangle, write_layer, write_mosaic
 
 # 2 x 1 km in the corner of a production cell, at 2 m.
 WINDOW = Window(2_150_000, -1_500_500, 1000, 500)
@@ -142,3 +146,77 @@ def test_a_local_grid_works_at_its_own_resolution(tmp_path: Path) -> None:
     assert found["slf_class"].tolist() == [1]
     assert found["width_m"].iloc[0] == pytest.approx(9.6, rel=0.02)
     assert found["length_m"].iloc[0] == pytest.approx(360, rel=0.02)
+
+
+def test_a_mosaic_of_two_models_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, landscape())
+    for number, path in enumerate(sorted(project.map_folder.glob("*.json"))):
+        write_json(path, mapped_receipt(project, path.stem, model="first" if number else "second"))
+    with pytest.raises(FeatureError, match=r"made by 2 models: \d tiles by first, 1 tiles by second"):
+        extract_features(project)
+    assert not list(project.features_folder.glob("*"))
+
+
+def test_tiles_of_another_resolution_are_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, landscape())
+    first, *_ = sorted(project.map_folder.glob("*.json"))
+    write_json(first, mapped_receipt(project, first.stem, model="one", resolution=1.0))
+    with pytest.raises(FeatureError, match=f"not on the project's lattice of 2.0 m, {first.stem} first"):
+        extract_features(project)
+
+
+def test_holes_in_the_mosaic_are_unknown_ground(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    probability = landscape()
+    whole = gpd.read_parquet(_extracted(project, probability))
+    probability[40:70, 450:500] = 255
+    (tmp_path / "holes").mkdir()
+    holed = gpd.read_parquet(_extracted(make_project(tmp_path / "holes"), probability))
+    hedge, parts = whole[whole["slf_class"] == 1], holed[holed["slf_class"] == 1]
+    assert not hedge["truncated"].any()
+    assert len(parts) == 2
+    assert parts["truncated"].all()
+    assert parts["area"].sum() < hedge["area"].sum()
+
+
+def test_what_stands_at_the_border_of_production_cells_is_judged_alike_from_both_sides(tmp_path: Path) -> None:
+    # A hedge of 100 m of which 20 m stand in the western cell: too short for a feature without the other part.
+    project = make_project(tmp_path, cell=100_000.0)
+    border = Window(2_200_000 - 250, -1_500_500, 500, 500)
+    write_mosaic(project, border, np.where(rectangle(border.shape, 200, 240, 5, 50), 250, 2).astype(np.uint8))
+    outcome = extract_features(project)
+    assert [path.stem for path in outcome.outputs] == ["E43N30", "E44N30"]
+    west, east = (gpd.read_parquet(path) for path in outcome.outputs)
+    assert west["slf_class"].tolist() == east["slf_class"].tolist() == [1]
+    assert west["truncated"].all()
+    assert east["truncated"].all()
+    assert west.total_bounds[2] == east.total_bounds[0] == 4_400_000
+    assert shapely.area(np.concatenate([west.geometry.values, east.geometry.values])).sum() == pytest.approx(1000)
+
+
+def test_the_blocks_of_a_production_cell_hold_its_masks_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, landscape())
+    grid, profile = cell_grid(project, 5.0), PROFILES["2021"]
+
+    def mosaic(window: Window) -> np.ndarray:
+        return read_probability(project, window)[0]
+
+    (island,) = find_islands(project, mapped_tiles(project), grid)
+    whole = read_ground(project, island, grid, profile, mosaic, 10**9)
+    seen = np.zeros(island.window.shape, int)
+    for window, ground in blocks(project, "E43N30", grid, profile, mosaic, 10**9, 64):
+        place = window.slices(island.window)
+        seen[place] += 1
+        np.testing.assert_array_equal(ground.forest, whole.forest[place])
+        np.testing.assert_array_equal(ground.woody, whole.woody[place])
+        np.testing.assert_array_equal(ground.probability, whole.probability[place])
+    assert (seen == 1).all()
+
+
+def _extracted(project: Project, probability: np.ndarray) -> Path:
+    write_mosaic(project, WINDOW, probability)
+    (path,) = extract_features(project).outputs
+    return path

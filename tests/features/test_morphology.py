@@ -3,7 +3,7 @@ import pytest
 
 from bocage.features.frame import Frame
 from bocage.features.labelling import label_mask
-from bocage.features.morphology import distance_to, grow, opening, rectangle_widths, without_gaps
+from bocage.features.morphology import Depths, distance_to, grow, opening, rectangle_widths, without_gaps
 from bocage.features.profiles import Profile
 from bocage.features.widths import outline_sums, widths_of
 from tests.features.landscape import disk, rectangle
@@ -13,7 +13,7 @@ def measured_widths(mask: np.ndarray, resolution: float, profile: Profile) -> np
     frame = Frame.whole(mask.shape)
     (core,) = frame.cores
     labels = label_mask(np.pad(mask, 1), frame, core)
-    return widths_of(outline_sums(mask, labels, (slice(None), slice(None)), resolution), resolution, profile)
+    return widths_of(outline_sums(labels, mask, Depths.of(mask), (0, 0)), resolution, profile)
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 4, 5, 6, 7, 9, 12])

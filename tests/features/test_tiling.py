@@ -41,8 +41,8 @@ def landscape(shape: str, seed: int, size: int = 56) -> NDArray[np.bool_]:
         strip = y % pitch < width
         strip |= ((x < width) & (y // pitch % 2 == 0)) | ((x >= columns - width) & (y // pitch % 2 == 1))
         for _ in range(3):
-            row, column = generator.uniform(0, size, 2)
-            strip |= disk((rows, columns), float(row), float(column), float(generator.uniform(2, 7)))
+            row, column, radius = generator.uniform(0, size), generator.uniform(0, size), generator.uniform(2, 7)
+            strip |= disk((rows, columns), row, column, radius)
         return np.asarray(strip)
     if shape == "corners":
         # Diagonals of single cells both ways: they touch at corners, cross, and close rings at a corner.

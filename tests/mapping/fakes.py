@@ -43,6 +43,7 @@ class FakeSegmenter:
     multiple: int = 4
     stretch: Method = "none"
     percentiles: tuple[float, float] = (0.005, 0.995)
+    runtime: str = "scipy"
     pause: float = 0.0
     chips: int = field(default=0, compare=False)
 

@@ -68,7 +68,7 @@ def write_scene(
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Two overlapping scenes over four tiles, catalogued."""
     # Into the package's own names: asking for the true one first would import torch.
-    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: FakeSegmenter())
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda *_, **__: FakeSegmenter())
     (tmp_path / "bocage.toml").write_text(SETTINGS, encoding="utf-8")
     write_scene(tmp_path / "scenes" / "one.tif", LEFT, TOP, 300, 310, seed=1)
     write_scene(tmp_path / "scenes" / "two.tif", LEFT + 200, TOP - 100, 250, 200, seed=2)
@@ -200,7 +200,7 @@ def test_area_without_valid_pixel_is_an_error(project: Project) -> None:
 def test_model_for_something_else_is_refused(
     project: Project, monkeypatch: pytest.MonkeyPatch, model: FakeSegmenter, message: str
 ) -> None:
-    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: model)
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda *_, **__: model)
     with pytest.raises(ModelError, match=message):
         map_area(project)
     assert not project.map_folder.exists()
@@ -234,7 +234,7 @@ def test_mosaic_of_two_models_is_said(
 ) -> None:
     assert map_area(project).figures["models_in_mosaic"] == ["f" * 64]
     assert not caplog.records
-    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: FakeSegmenter(digest="e" * 64))
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda *_, **__: FakeSegmenter(digest="e" * 64))
     outcome = map_area(project, bbox=(LEFT + 10, TOP - 20, LEFT + 20, TOP - 10))
     assert outcome.figures["models_in_mosaic"] == ["e" * 64, "f" * 64]
     assert "mixes tiles of 2 models: eeeeeeeeeeee in 1 tiles, ffffffffffff in 3 tiles" in caplog.text

@@ -10,6 +10,7 @@ import rasterio
 from bocage.errors import ProductError, ProjectError, StorageError
 from bocage.features.extraction import extract_features
 from bocage.files import write_json
+from bocage.grid import Window
 from bocage.outcome import Outcome
 from bocage.products import check_products, delivery, layers, write_products
 from bocage.project import Project
@@ -17,6 +18,7 @@ from bocage.rasters import read_window
 from tests.features.landscape import make_project, rectangle, write_mosaic
 from tests.products.conftest import WINDOW, landscape
 
+SMALL = Window(WINDOW.column, WINDOW.row, 500, 250)
 PLAIN = "[products]\nweb_tiles = false\n"
 STEM = "clms_hrlslf_{}_e43n30_03035_v01_r00_20210714.{}"
 
@@ -61,7 +63,7 @@ def test_what_bocage_knows_more_lies_beside(written: tuple[Project, Outcome]) ->
 
 def test_what_the_inputs_do_not_allow_is_left_out_with_the_reason(tmp_path: Path) -> None:
     project = make_project(tmp_path, more=PLAIN)
-    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, SMALL, landscape()[:250, :500])
     extract_features(project)
     outcome = write_products(project)
     assert set(outcome.figures["left_out"]) == {"fm", "cm", "psil", "stl", "swfc"}
@@ -80,7 +82,7 @@ def test_the_confidence_is_the_distance_from_the_threshold(written: tuple[Projec
 
 def test_a_failure_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(tmp_path, more=PLAIN)
-    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, SMALL, landscape()[:250, :500])
     extract_features(project)
     with monkeypatch.context() as patch:
         patch.setattr(delivery, "write_vector", lambda *_: (_ for _ in ()).throw(StorageError("full", "free space")))
@@ -148,7 +150,7 @@ def contents(project: Project) -> dict[str, bytes]:
 
 def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(tmp_path, more=PLAIN)
-    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, SMALL, landscape()[:250, :500])
     extract_features(project)
     first = write_products(project)
     content = contents(project)
@@ -163,7 +165,7 @@ def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: p
 
 
 def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> None:
-    write_mosaic(make_project(tmp_path), WINDOW, landscape())
+    write_mosaic(make_project(tmp_path), SMALL, landscape()[:250, :500])
     project = make_project(tmp_path)
     extract_features(project)
     write_products(project)
@@ -176,7 +178,7 @@ def test_new_names_replace_our_older_files_and_nothing_else(tmp_path: Path) -> N
 
 def test_products_of_a_cell_that_is_no_longer_mapped_are_removed(tmp_path: Path) -> None:
     project = make_project(tmp_path, more=PLAIN)
-    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, SMALL, landscape()[:250, :500])
     extract_features(project)
     outcome = write_products(project)
     gone = project.products_folder / "clms_hrlslf_swf_s2021_r5m_e44n30_03035_v01_r00_20211231.tif"
@@ -218,13 +220,13 @@ def test_the_command_to_run_first_is_named(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     with pytest.raises(ProjectError, match="run: bocage map"):
         write_products(project)
-    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, SMALL, landscape()[:250, :500])
     with pytest.raises(ProjectError, match="run: bocage features"):
         write_products(project)
 
 
 def test_cells_off_the_kilometre_are_refused(tmp_path: Path) -> None:
     project = make_project(tmp_path, tile=500.0, cell=1500.0)
-    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, SMALL, landscape()[:250, :500])
     with pytest.raises(ProductError, match="multiples of 1000 m"):
         write_products(project)

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.morphology import outline_distances_at
+from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.thinning import CORNERS, TURNS, Cells, cells_of, thinned
 
@@ -117,7 +117,8 @@ def centre_lines(patch: Patch) -> list[CentreLine]:
     labels[[0, -1], :] = 0
     labels[:, [0, -1]] = 0
     cells = cells_of(labels)
-    _, largest = outline_distances_at(patch.linear, *np.divmod(cells.flat, labels.shape[1]))
+    depths = patch.linear_depths or Depths.of(patch.linear)
+    _, largest = depths.at(*np.divmod(cells.flat, labels.shape[1]))
     radius = largest.astype(np.float64)
     owner = labels.ravel()[cells.flat]
     steps = iterations(patch.resolution)

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, PATCHY, TileLabels, join, label_mask, label_tile
-from bocage.features.morphology import opening, reach_of, touching, without_gaps
+from bocage.features.morphology import Depths, opening, reach_of, touching, without_gaps
 from bocage.features.profiles import Profile
 from bocage.features.sums import ONE, Sums, by_label
 from bocage.features.widths import outline_sums, widths_of
@@ -128,7 +128,8 @@ def _wide_and_long(
         padded[near.slices(core.pad(1))] = thin[near.slices(frame.around(core, halo))]
         labels = label_mask(padded, frame, core)
         own = frame.around(core, measured).slices(frame.around(core, halo))
-        return labels.forgotten(), outline_sums(thin[own], labels, frame.inner(core, measured), resolution)
+        depths = Depths.of(np.ascontiguousarray(thin[own]))
+        return labels.forgotten(), outline_sums(labels, labels.core > 0, depths, frame.corner(core, measured))
 
     found = list(frame.each(split))
     joined = join([labels for labels, _ in found])
@@ -198,8 +199,9 @@ def _patches(
         measured = Sums(labels.count, sums)
         if profile.least_width:
             seen = cv2.LUT(frame.seen(states, core, halo), classes) == PATCHY
-            inner = frame.inner(core, halo)
-            measured = Sums.merged([outline_sums(seen, labels, inner, resolution, profile.least_width), measured])
+            reach = profile.least_width / resolution
+            shape = outline_sums(labels, framed[1:-1, 1:-1] == PATCHY, Depths.of(seen), frame.corner(core, halo), reach)
+            measured = Sums.merged([shape, measured])
         return labels.forgotten(), measured
 
     found = list(frame.each(measure))

@@ -82,6 +82,13 @@ TABLE: tuple[Row, ...] = (
         ("CLMS", "simulation"),
     ),
     Row(
+        "in many directions",
+        {"straightness": (0.75, 0.4)},
+        {HEDGE: -2, TREE_LINE: -1, GROVE: 1, SCRUB: 1},
+        "rows keep to a direction; the cells of an open wood or scrub run in all of them",
+        ("EUNIS S3", "simulation"),
+    ),
+    Row(
         "wider than a strip",
         {"breadth_m": (30, 36)},
         {HEDGE: -8, TREE_LINE: -8},
@@ -209,6 +216,13 @@ TABLE: tuple[Row, ...] = (
         {HEDGE: 2, TREE_LINE: 1, SCRUB: -1, GROVE: -1},
         "hedges and rows bound fields",
         ("EUNIS V4", "CLMS"),
+    ),
+    Row(
+        "off the edges of fields",
+        {"along_fields": (0.4, 0.1)},
+        {HEDGE: -2, TREE_LINE: -1, SCRUB: 1},
+        "fields are known, and its axis follows the edge of none",
+        ("EUNIS V4", "simulation"),
     ),
     Row(
         "in a settlement",

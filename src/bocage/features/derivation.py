@@ -58,6 +58,7 @@ def features_of(
     height: NDArray[np.floating] | None = None,
     probability: NDArray[np.floating] | None = None,
     tile: int | None = None,
+    types: bool = True,
 ) -> gpd.GeoDataFrame:
     """Return the small landscape features among woody cells.
 
@@ -85,6 +86,8 @@ def features_of(
         Probability of woody vegetation 0 to 1, NaN where unknown.
     tile
         Edge in cells of the tiles by which the mask is worked; the result does not depend on it.
+    types
+        Whether types are told; without, the table has no columns of :data:`bocage.features.types.COLUMNS`.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def features_of(
     planes = Planes(woody, wooded, crop)
     return table_of(
         planes, frame, resolution, crs, rules, cover=_layer(probability, frame), height=_layer(height, frame),
-        corner=(transform.c, transform.f),
+        corner=(transform.c, transform.f), types=types,
     )  # fmt: skip
 
 
@@ -132,6 +135,7 @@ def table_of(
     height: Layer | None = None,
     context: Surroundings | None = None,
     corner: tuple[float, float] | None = None,
+    types: bool = True,
 ) -> gpd.GeoDataFrame:
     """Return the features of a region as a table, with the columns of :func:`features_of`.
 
@@ -160,9 +164,10 @@ def table_of(
         cover=cover,
         height=height,
         context=context,
+        types=types,
     )
     if not len(measured.first):
-        return empty_features(crs)
+        return empty_features(crs, types=types)
     sums, window = measured.sums, frame.window
     kinds = sums.largest["kind"]
     width = widths_of(sums, resolution, profile)
@@ -183,20 +188,23 @@ def table_of(
             "crop_share": crop_shares(sums),
             "confidence": _mean(sums, "cover"),
             "truncated": sums.largest["cut"] > 0,
-            **type_columns(measured.types, resolution, kinds == Kind.LINEAR),
+            **(type_columns(measured.types, resolution, kinds == Kind.LINEAR) if types else {}),
         },
         polygons,
         crs,
     )
 
 
-def empty_features(crs: str) -> gpd.GeoDataFrame:
+def empty_features(crs: str, *, types: bool = True) -> gpd.GeoDataFrame:
     """Return a table of features without a row, with the columns and types of a full one."""
-    return _table({name: [] for name in _COLUMNS}, np.zeros(0, object), crs)
+    columns = _COLUMNS if types else {name: kind for name, kind in _COLUMNS.items() if name not in TYPE_COLUMNS}
+    return _table({name: [] for name in columns}, np.zeros(0, object), crs)
 
 
 def _table(columns: dict[str, object], polygons: NDArray[np.object_], crs: str) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(columns, geometry=list(polygons), crs=crs).astype(_COLUMNS)
+    return gpd.GeoDataFrame(columns, geometry=polygons, crs=crs).astype(
+        {name: kind for name, kind in _COLUMNS.items() if name in columns}
+    )
 
 
 def _layer(values: NDArray[np.floating] | None, frame: Frame) -> Layer | None:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from bocage.grid import Window
 
-# Large enough that halos of some 40 cells cost little, small enough for 100 MB of working memory.
-TILE = 2048
+# Large enough that halos of some 40 cells cost little, small enough for the cache of a processor.
+TILE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class Frame:
         result = np.zeros(core.pad(halo).shape, plane.dtype)
         result[seen.slices(core.pad(halo))] = plane[seen.slices(self.window)]
         return result
+
+    def corner(self, core: Window, halo: int) -> tuple[int, int]:
+        """Return row and column of the core in what the tile sees."""
+        seen = self.around(core, halo)
+        return core.row - seen.row, core.column - seen.column
 
     def inner(self, core: Window, halo: int) -> tuple[slice, slice]:
         """Return the slices of the core in what the tile sees."""

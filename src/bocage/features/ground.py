@@ -269,7 +269,7 @@ def read_ground(
 
 
 def blocks(
-    project: Project, cell: str, grid: Grid, profile: Profile, mosaic: Mosaic, most_cells: int
+    project: Project, cell: str, grid: Grid, profile: Profile, mosaic: Mosaic, most_cells: int, tile: int = TILE
 ) -> Iterator[tuple[Window, Ground]]:
     """Yield all that is known of a production cell, block by block.
 
@@ -283,7 +283,7 @@ def blocks(
     """
     for island in find_islands(project, mapped_tiles(project), grid):
         if island.cell == cell:
-            region = read_region(project, island, grid, profile, mosaic, most_cells)
+            region = read_region(project, island, grid, profile, mosaic, most_cells, tile)
             for core in region.frame.cores:
                 inside = core.intersection(island.window)
                 if inside is not None:

@@ -8,18 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bocage.features.classes import UNKNOWN, Classified, Kind, crop_sums
+from bocage.features.context import Context
 from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, PATCHY, TileLabels, join, label_tile
-from bocage.features.morphology import reach_of, touching
-from bocage.features.patches import Layer, Surroundings, type_sums
+from bocage.features.morphology import touching
+from bocage.features.patches import REACH, Layer, Surroundings, patch_of, type_sums
 from bocage.features.sums import Sums, by_label, fixed, largest_by_label
 from bocage.features.tracing import Lines, put_together, trace
 from bocage.features.vectors import Rings, polygons_of, smoothed
 from bocage.features.widths import outline_sums
 from bocage.grid import Window
-
-# Distances to the outline are told up to this many metres: what is wider than 300 m all over is forest.
-REACH = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ def measure(
     cover: Layer | None = None,
     height: Layer | None = None,
     context: Surroundings | None = None,
+    types: bool = True,
 ) -> Measured:
     """Return the features of a region; nothing of them depends on how the frame cuts it.
 
@@ -80,10 +79,11 @@ def measure(
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
     context
         Gives what streams, roads, fields and built-up areas are known near a window.
+    types
+        Whether types are told; without them the sums for them are empty.
     """
     own = own or frame.window
     classes = _classes_of(found, frame, own)
-    halo = reach_of(REACH, resolution) + 2
 
     def work(_: int, core: Window) -> _Tile:
         framed = frame.framed(classes, core)
@@ -92,26 +92,27 @@ def measure(
         row, column = core.row - frame.window.row, core.column - frame.window.column
         whole, pieces = trace(framed, labels, row, column, last)
         sums = _sums(found, woody, crop, frame, core, own, labels, cover, height)
-        seen, inner = frame.seen(classes, core, halo), frame.inner(core, halo)
         zeros = np.zeros(labels.count, np.int64)
-        shape = Sums(labels.count, {"cells": zeros, "distance": zeros}, {"depth": zeros})
-        for value in (LINEAR, PATCHY):
-            if (framed == value).any():
-                shape = shape + outline_sums(seen == value, labels, inner, resolution, REACH)
-        types = Sums(0)
+        shape, told = Sums(labels.count, {"cells": zeros, "distance": zeros}, {"depth": zeros}), Sums(0)
         if labels.count:
-            types = type_sums(classes, frame, core, labels, resolution, cover=cover, height=height, context=context)
-        merged = Sums.merged([shape, sums])
-        return _Tile(labels.forgotten(), merged, types, smoothed(whole, smooth=smooth), pieces)
+            patch, owner = patch_of(classes, frame, core, labels, resolution, cover=cover, height=height)
+            corner, reach = (core.row - patch.row, core.column - patch.column), REACH / resolution
+            for value, depths in ((LINEAR, patch.linear_depths), (PATCHY, patch.depths)):
+                assert depths is not None
+                shape = shape + outline_sums(labels, framed[1:-1, 1:-1] == value, depths, corner, reach)
+            if types:
+                known = Context({}) if context is None else context(core)
+                told = type_sums(patch, known).joined(owner - 1, labels.count)
+        return _Tile(labels.forgotten(), Sums.merged([shape, sums]), told, smoothed(whole, smooth=smooth), pieces)
 
     tiles = list(frame.each(work))
     joined = join([tile.labels for tile in tiles])
     rings = [tile.rings.owned(owner) for tile, owner in zip(tiles, joined.owners, strict=True)]
     pieces = Lines.of([tile.pieces.owned(owner) for tile, owner in zip(tiles, joined.owners, strict=True)])
     rings.append(smoothed(put_together(pieces), smooth=smooth))
-    sums, types = joined.sums([tile.sums for tile in tiles]), joined.sums([tile.types for tile in tiles])
+    sums, told = joined.sums([tile.sums for tile in tiles]), joined.sums([tile.types for tile in tiles])
     del tiles
-    return Measured(joined.first, sums, types, polygons_of(Rings.of(rings), joined.count))
+    return Measured(joined.first, sums, told, polygons_of(Rings.of(rings), joined.count))
 
 
 def _classes_of(found: Classified, frame: Frame, own: Window) -> NDArray[np.uint8]:

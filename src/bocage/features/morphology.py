@@ -9,6 +9,7 @@ with such a halo gives what the whole would give.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -71,39 +72,45 @@ def touching(mask: Mask) -> Mask:
     return cv2.dilate(mask.view(np.uint8), _NEIGHBOURS).view(bool)
 
 
-def outline_distances(mask: Mask, resolution: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean and the largest distance in metres to the outline of ``mask`` within each of its cells.
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """How deep the cells of a mask lie: distances to its outline, measured on cells cut in four.
 
-    Both are 0 outside the mask; the array's edge is outline. They are measured on cells cut in four, which makes the
-    mean over a strip a quarter of its width and twice the largest its width, for even and odd numbers of cells alike.
+    The mean over a strip is a quarter of its width and twice the largest its width, for even and odd numbers of cells
+    alike. Distances are summed over steps 5 x 5 (Borgefors 1986): exact along the axes, 2 % off at worst, and several
+    times as fast as exact ones. The array's edge is outline.
+
+    Attributes
+    ----------
+    fine
+        Distance from the centre of each quarter to that of the next outside, in quarters, with a frame of one; flat.
+    width
+        Quarters in a row of it.
     """
-    result = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
-    cells = np.nonzero(mask)
-    for values, found in zip(result, outline_distances_at(mask, *cells), strict=True):
-        values[cells] = found * np.float32(resolution)
-    return result
 
+    fine: NDArray[np.float32]
+    width: int
 
-def outline_distances_at(
-    mask: Mask, rows: NDArray[np.integer], columns: NDArray[np.integer]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean and the largest distance in cells to the outline of ``mask`` within some of its cells.
+    @classmethod
+    def of(cls, mask: Mask) -> Depths:
+        """Measure all cells of a mask."""
+        size = (2 * mask.shape[1], 2 * mask.shape[0])
+        quarters = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        framed = cv2.copyMakeBorder(quarters, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)
+        return cls(np.asarray(distance, np.float32).ravel(), size[0] + 2)
 
-    Distances are summed over steps 5 x 5 (Borgefors 1986): exact along the axes, 2 % off at worst, and ten times as
-    fast as exact ones.
-    """
-    size = (2 * mask.shape[1], 2 * mask.shape[0])
-    fine = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    fine = cv2.copyMakeBorder(fine, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    distance = np.asarray(cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32).ravel()
-    width = size[0] + 2
-    corner = (2 * rows + 1) * width + 2 * columns + 1
-    quarters = [distance[corner + step] for step in (0, 1, width, width + 1)]
-    # Distances run from the centre of a quarter to that of the next outside: the outline lies half a quarter nearer.
-    # Opposite quarters are added first: turning the mask then changes not even the last digit.
-    mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) / 2
-    largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) / 2
-    return mean, largest
+    def at(
+        self, rows: NDArray[np.integer], columns: NDArray[np.integer]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the mean and the largest distance in cells within some cells of the mask."""
+        corner = (2 * rows + 1) * self.width + 2 * columns + 1
+        quarters = [self.fine[corner + step] for step in (0, 1, self.width, self.width + 1)]
+        # The outline lies half a quarter nearer than the next centre outside. Opposite quarters are added first:
+        # turning the mask then changes not even the last digit.
+        mean = (((quarters[0] + quarters[3]) + (quarters[1] + quarters[2])) / 4 - np.float32(0.5)) / 2
+        largest = np.maximum(np.maximum(quarters[0], quarters[1]), np.maximum(quarters[2], quarters[3])) / 2
+        return mean, largest
 
 
 def rectangle_widths(area: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bocage.features.morphology import Depths
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -31,6 +33,8 @@ class Patch:
         Probability or share of woody cover 0 to 1, NaN where unknown.
     height
         Canopy height in metres, NaN where unknown.
+    depths, linear_depths
+        How deep cells lie in all features and in linear ones, where that is measured already.
     """
 
     labels: NDArray[np.int32]
@@ -42,6 +46,8 @@ class Patch:
     count: int
     cover: NDArray[np.floating] | None = None
     height: NDArray[np.floating] | None = None
+    depths: Depths | None = None
+    linear_depths: Depths | None = None
 
     @classmethod
     def whole(

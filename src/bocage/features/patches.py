@@ -11,16 +11,25 @@ from bocage.features.axis import axes_of, axis_sums, reach
 from bocage.features.context import Context, context_sums
 from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, TileLabels, components_of, label_patches
+from bocage.features.morphology import Depths, reach_of
 from bocage.features.patch import Patch
 from bocage.features.shape import shape_sums
 from bocage.features.sums import Sums
 from bocage.grid import Window
 
+# Distances to the outline are told up to this many metres: what is wider than 300 m all over is forest.
+REACH = 150.0
+
 type Layer = Callable[[Window], NDArray[np.floating]]
 type Surroundings = Callable[[Window], Context]
 
 
-def type_sums(
+def halo_of(resolution: float) -> int:
+    """Return how many cells around its core a tile sees for the measures."""
+    return max(reach(resolution), reach_of(REACH, resolution) + 2)
+
+
+def patch_of(
     classes: NDArray[np.uint8],
     frame: Frame,
     core: Window,
@@ -29,9 +38,8 @@ def type_sums(
     *,
     cover: Layer | None = None,
     height: Layer | None = None,
-    context: Surroundings | None = None,
-) -> Sums:
-    """Return all that types are told by, for the labels of a tile.
+) -> tuple[Patch, NDArray[np.int64]]:
+    """Return a tile with its surroundings, and for each label of the patch the label of the tile that it is.
 
     Parameters
     ----------
@@ -39,10 +47,8 @@ def type_sums(
         The plane of linear and patchy cells of the region.
     cover, height
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
-    context
-        Gives the layers that are known near a window.
     """
-    halo = reach(resolution)
+    halo = halo_of(resolution)
     seen = frame.framed(classes, core, halo)
     linear = seen == LINEAR
     array, count = components_of(linear)
@@ -70,11 +76,16 @@ def type_sums(
         count=len(inside),
         cover=_framed(cover, frame, core, halo),
         height=_framed(height, frame, core, halo),
+        depths=Depths.of(seen > 0),
+        linear_depths=Depths.of(linear),
     )
+    return patch, owner[inside]
+
+
+def type_sums(patch: Patch, context: Context) -> Sums:
+    """Return all that types are told by, for the labels of a patch."""
     axes = axes_of(patch)
-    known = Context({}) if context is None else context(core)
-    sums = Sums.merged([axis_sums(patch, axes), shape_sums(patch), context_sums(patch, axes, known)])
-    return sums.joined(owner[inside] - 1, labels.count)
+    return Sums.merged([axis_sums(patch, axes), shape_sums(patch), context_sums(patch, axes, context)])
 
 
 def _framed(layer: Layer | None, frame: Frame, core: Window, halo: int) -> NDArray[np.float32] | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.features.morphology import outline_distances_at
+from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.sums import Sums, by_label, fixed, largest_by_label
 
@@ -40,7 +40,8 @@ def shape_sums(patch: Patch) -> Sums:
     owned[patch.core] = labels[patch.core] > 0
     flat = np.flatnonzero(owned)
     own = labels.ravel()[flat]
-    _, largest = outline_distances_at(labels > 0, *np.divmod(flat, labels.shape[1]))
+    depths = patch.depths or Depths.of(labels > 0)
+    _, largest = depths.at(*np.divmod(flat, labels.shape[1]))
     far = np.minimum(largest, np.float32(FARTHEST / patch.resolution)).astype(np.float64)
     added = {
         "cells": by_label(own, np.ones(len(flat), np.int64), count),

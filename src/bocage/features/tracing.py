@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import cast
 
 import contourpy
@@ -161,13 +162,21 @@ def _keys(points: NDArray[np.int32], classes: NDArray[np.uint8]) -> zip[tuple[li
 
 def _zero_lines(heights: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the midpoints along the zero lines, in half cells from the first centre, and where each line starts."""
+    x, y = _places(heights.shape)
     generator = contourpy.contour_generator(
-        z=heights, name="threaded", thread_count=1, line_type=contourpy.LineType.ChunkCombinedOffset
+        x, y, heights, name="threaded", thread_count=1, line_type=contourpy.LineType.ChunkCombinedOffset
     )
     (points,), (starts,) = cast("_Found", generator.lines(0.0))
     if points is None or starts is None:
         return np.zeros((0, 2), np.int32), np.zeros(1, np.int64)
     return np.rint(2 * points).astype(np.int32), starts.astype(np.int64)
+
+
+@lru_cache(maxsize=8)
+def _places(shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return x and y of all cells; most tiles are of one shape."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    return np.ascontiguousarray(x), np.ascontiguousarray(y)
 
 
 def _described(

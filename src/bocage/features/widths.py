@@ -6,38 +6,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bocage.features.labelling import TileLabels
-from bocage.features.morphology import outline_distances_at, rectangle_widths
+from bocage.features.morphology import Depths, rectangle_widths
 from bocage.features.profiles import Profile
 from bocage.features.sums import ONE, Sums, by_label, fixed, largest_by_label
 
 
 def outline_sums(
-    mask: NDArray[np.bool_], labels: TileLabels, core: tuple[slice, slice], resolution: float, reach: float = np.inf
+    labels: TileLabels, chosen: NDArray[np.bool_], depths: Depths, corner: tuple[int, int], reach: float = np.inf
 ) -> Sums:
-    """Return the cells of each label and their mean and largest distances to the outline of the mask.
+    """Return the cells of each label and their mean and largest distances to an outline, in fixed-point cells.
 
     Parameters
     ----------
-    mask
-        The labelled cells and as much around the core as a distance may reach.
-    core
-        The core within the mask.
+    chosen
+        The cells of the core that are summed; their labels are of the tile.
+    depths
+        Of a mask that holds the chosen cells and as much around the core as a distance may reach.
+    corner
+        Row and column of the core in that mask.
     reach
-        Distances are told up to this many metres.
+        Distances are told up to this many cells.
     """
-    own = np.where(mask[core], labels.core, 0)
-    rows, columns = np.nonzero(own)
-    owner = own[rows, columns]
-    high, wide = core
-    mean, largest = outline_distances_at(mask, rows + (high.start or 0), columns + (wide.start or 0))
-    most = reach / resolution
+    rows, columns = np.nonzero(chosen)
+    owner = labels.core[rows, columns]
+    mean, largest = depths.at(rows + corner[0], columns + corner[1])
     return Sums(
         labels.count,
         {
             "cells": by_label(owner, np.ones(len(owner), np.int64), labels.count),
-            "distance": by_label(owner, fixed(np.minimum(mean, most)), labels.count),
+            "distance": by_label(owner, fixed(np.minimum(mean, reach)), labels.count),
         },
-        {"depth": largest_by_label(owner, fixed(np.minimum(largest, most)), labels.count)},
+        {"depth": largest_by_label(owner, fixed(np.minimum(largest, reach)), labels.count)},
     )
 
 

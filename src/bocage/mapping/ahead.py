@@ -1,6 +1,6 @@
 """Running an iterator in a thread of its own, a few items ahead of whoever consumes it.
 
-Reading and decoding release the interpreter's lock, as the model's arithmetic does: the two overlap.
+Reading, the model's arithmetic and numpy's release the interpreter's lock: they overlap.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class _End:
     error: BaseException | None = None
 
 
-def ahead[T](items: Iterable[T], depth: int = 2) -> Generator[T]:
-    """Yield ``items``, made by a thread that stays at most ``depth`` items ahead.
+def ahead[T](items: Iterable[T], depth: int = 2, name: str = "bocage-reader") -> Generator[T]:
+    """Yield ``items``, made by a thread of that name that stays at most ``depth`` items ahead.
 
     An error in the thread is raised here. When the consumer stops early, the thread ends after the item that it is
     making.
@@ -50,7 +50,7 @@ def ahead[T](items: Iterable[T], depth: int = 2) -> Generator[T]:
             if close is not None:
                 close()
 
-    thread = threading.Thread(target=produce, name="bocage-reader", daemon=True)
+    thread = threading.Thread(target=produce, name=name, daemon=True)
     thread.start()
     try:
         while not isinstance(item := ready.get(), _End):

@@ -74,7 +74,10 @@ def map_area(
     results: list[TileSummary | Refusal] = []
     prepared, at_once = time.perf_counter(), 0
     if todo.jobs:
-        _log.info("mapping %d of %d tiles with %s", len(todo.jobs), len(todo.tiles), work.recipe.model)
+        _log.info(
+            "mapping %d of %d tiles with %s by %s",
+            *(len(todo.jobs), len(todo.tiles), work.recipe.model, segmenter.runtime),
+        )
         with underway(project.receipts_folder) as died:
             settings = project.settings.mapping
             engines = partial(
@@ -96,6 +99,7 @@ def map_area(
     models = _models(inventory, work, mapped)
     account = settle(project, todo, mapped, summaries, seconds=spent, workers=at_once)
     figures = {**_figures(todo, mapped, summaries, time.perf_counter() - started), **account}
+    figures["runtime"] = segmenter.runtime
     figures["tiles_quarantined"] = sorted(each.subject for each in given_up)
     left = tuple(figures["tiles_quarantined"])
     place = project.map_location
@@ -202,11 +206,12 @@ def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
     settings = project.settings.mapping
     name = model or settings.model
     package = _package(project, name)
-    segmenter = load_model(package)
+    load = partial(load_model, package, runtime=settings.runtime, precision=settings.precision, edge=settings.chip)
+    segmenter = load()
     check_model(segmenter, name, project.grid.resolution, project.settings.scenes)
     lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
     recipe = Recipe(project.grid, lattice, PurePath(package).name, segmenter.digest)
-    return segmenter, Work(recipe, project.map_storage, settings.batch_size, partial(load_model, package), open_scene)
+    return segmenter, Work(recipe, project.map_storage, settings.batch_size, load, open_scene)
 
 
 def _package(project: Project, name: str) -> Path | str:

@@ -7,6 +7,7 @@ wide as the window; the next strip keeps the rows that both share and reads only
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,11 @@ from bocage.grid import Window
 from bocage.mapping.lattice import Lattice
 
 if TYPE_CHECKING:
-    from bocage.scenes.reader import SceneReader
+    from bocage.mapping.meter import Windowed
 
 CHANNELS = 4
+_PIECE = 1024
+"""Columns that one of several threads reads at a time: at their edges two threads decode the same blocks of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,15 @@ class Strip:
     valid: NDArray[np.bool_]
 
 
-def read_strips(reader: SceneReader, window: Window, lattice: Lattice) -> Iterator[Strip]:
+def read_strips(reader: Windowed, window: Window, lattice: Lattice, readers: Executor | None = None) -> Iterator[Strip]:
     """Yield one strip per row of chips that touches ``window``, from north to south.
 
     Each strip is wide enough for all chips of its row. Pixels of the scene are read once.
+
+    Parameters
+    ----------
+    readers
+        Threads that share the columns of a strip among them; None reads in this thread.
     """
     columns = lattice.columns(window)
     left, right = columns[0], columns[-1] + lattice.chip
@@ -69,19 +77,26 @@ def read_strips(reader: SceneReader, window: Window, lattice: Lattice) -> Iterat
             kept = lattice.chip - lattice.stride
             strip.image[:, :kept] = before.image[:, lattice.stride :]
             strip.valid[:kept] = before.valid[lattice.stride :]
-        _fill(strip, Window(left, row + kept, right - left, lattice.chip - kept), reader)
+        _fill(strip, Window(left, row + kept, right - left, lattice.chip - kept), reader, readers)
         before = strip
         yield strip
 
 
-def _fill(strip: Strip, rows: Window, reader: SceneReader) -> None:
+def _fill(strip: Strip, rows: Window, reader: Windowed, readers: Executor | None) -> None:
     wanted = rows.intersection(reader.window)
     if wanted is None:
         return
-    patch = reader.read(wanted)
-    part = wanted.slices(strip.window)
-    strip.image[:, part[0], part[1]] = patch.image
-    strip.valid[part] = patch.valid
+    pieces = [wanted] if readers is None else _pieces(wanted)
+    patches = map(reader.read, pieces) if readers is None else readers.map(reader.read, pieces)
+    for piece, patch in zip(pieces, patches, strict=True):
+        part = piece.slices(strip.window)
+        strip.image[:, *part] = patch.image
+        strip.valid[part] = patch.valid
+
+
+def _pieces(window: Window) -> list[Window]:
+    starts = range(window.column, window.right, _PIECE)
+    return [Window(start, window.row, min(start + _PIECE, window.right) - start, window.height) for start in starts]
 
 
 def batches(

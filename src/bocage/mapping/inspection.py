@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -73,7 +72,7 @@ class Inspection:
     enclosed
         Pixels that no scene saw and that lie within the seen ground of the tile.
     bytes_read
-        Bytes that the process read for the tile, or None where the system does not count them.
+        Bytes that were read for the tile, or None where the system does not count them.
     """
 
     observations: tuple[int, ...] = ()
@@ -118,7 +117,6 @@ class Inspector:
         self._window = window
         self._step = max(1, -(-max(window.shape) // MOST_SAMPLES))
         self._takes: list[_Take] = []
-        self._read = bytes_read()
 
     def add(self, scene: str, window: Window, probability: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
         """Note what one scene says about ``window``, a part of the tile.
@@ -142,7 +140,9 @@ class Inspector:
         steps = np.rint(value * np.float32(SCALE)).astype(np.uint8)
         self._takes.append(_Take(scene, Window(left, top, wide, high), steps, seen))
 
-    def finish(self, probability: NDArray[np.uint8], observations: NDArray[np.uint8]) -> Inspection:
+    def finish(
+        self, probability: NDArray[np.uint8], observations: NDArray[np.uint8], bytes_read: int | None = None
+    ) -> Inspection:
         """Return the counts of the tile.
 
         Parameters
@@ -151,6 +151,8 @@ class Inspector:
             (rows, columns), the fused map: 0..254, 255 where nothing was seen.
         observations
             (rows, columns), how many scenes saw the ground.
+        bytes_read
+            Bytes that were read for the tile, or None where the system does not count them.
         """
         takes = sorted(self._takes, key=lambda take: take.scene)
         pairs = (_compare(one, two) for index, one in enumerate(takes) for two in takes[index + 1 :])
@@ -163,7 +165,7 @@ class Inspector:
             tuple(pair for pair in pairs if pair is not None),
             gaps,
             enclosed,
-            None if self._read is None else (bytes_read() or self._read) - self._read,
+            bytes_read,
         )
 
 
@@ -194,15 +196,6 @@ def _compare(one: _Take, two: _Take) -> Overlap | None:
         int(np.abs(between).sum()),
         int(between.sum()),
     )
-
-
-def bytes_read() -> int | None:
-    """Return how many bytes this process has read from files so far, or None where the system does not count them."""
-    try:
-        line = Path("/proc/self/io").read_text(encoding="ascii").partition("\n")[0]
-    except OSError:
-        return None
-    return int(line.removeprefix("rchar:"))
 
 
 def count_observations(inspections: Sequence[Inspection]) -> list[int]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bocage.scenes.scene import Scene
 
 BAND_NAMES = ("probability", "observations")
+_LEVEL = 1  # Of DEFLATE: 0.5 s instead of 1.1 s for a tile of 4096 pixels, and 8 % more bytes.
 
 
 def write_tile(storage: Storage, result: TileResult, recipe: Recipe, scenes: Sequence[Scene]) -> TileSummary:
@@ -55,6 +56,7 @@ def write_tile(storage: Storage, result: TileResult, recipe: Recipe, scenes: Seq
             recipe.grid.transform(tile.window),
             nodata=NODATA,
             descriptions=BAND_NAMES,
+            level=_LEVEL,
         )
         stored = storage.write(cog_name(tile.id), content)
         cog = CogMark(hashlib.sha256(content).hexdigest(), stored.tag)

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -19,7 +20,7 @@ from bocage.mapping.crew import Answer, Report, attempt, describe, report, super
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.supervision import Halt, Lost, Ready
-from bocage.mapping.worker import Work, Worker
+from bocage.mapping.worker import UNDER_WAY, Work, Worker
 from bocage.outcome import Refusal
 from bocage.processes import end_with_parent
 
@@ -73,38 +74,45 @@ class LocalEngine:
             processes = Processes(work, workers)
             yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit)
         elif jobs:
-            yield from supervise(jobs, _Here(work, segmenter), 1, tries=self._tries)
+            yield from supervise(jobs, _Here(work, segmenter), UNDER_WAY, tries=self._tries)
 
 
 class _Here:
-    """A crew of one, which works while it is waited for. Nobody can end it when it hangs."""
+    """A crew of one, with a slot for each tile that its worker has under way. Nobody can end it when it hangs."""
 
     def __init__(self, work: Work, segmenter: Segmenter) -> None:
-        self._work = work
-        self._segmenter = segmenter
         self._worker = Worker(work, segmenter)
-        self._jobs: deque[TileJob] = deque()
+        self._started: deque[int] = deque()
+        self._under_way: dict[Future[TileSummary], int] = {}
 
-    def start(self, slot: int) -> None:  # noqa: ARG002 - the only one
-        self._worker = Worker(self._work, self._segmenter)
+    def start(self, slot: int) -> None:
+        self._started.append(slot)
 
-    def give(self, slot: int, job: TileJob) -> None:  # noqa: ARG002 - see above
-        self._jobs.append(job)
+    def give(self, slot: int, job: TileJob) -> None:
+        self._under_way[self._worker.begin(job)] = slot
 
     def kill(self, slot: int, reason: str) -> None:
         raise AssertionError(f"the worker of slot {slot} is this process, which has no limit: {reason}")
 
     def wait(self, seconds: float | None) -> Sequence[Report]:  # noqa: ARG002 - a tile takes as long as it takes
-        if not self._jobs:
-            return ((Ready(0), None),)
-        try:
-            return (report(0, attempt(self._worker, self._jobs.popleft())),)
-        except Exception as error:  # noqa: BLE001 - nothing that a tile does may end the run
-            _log.debug("an error that is not ours", exc_info=True)
-            return ((Lost(0, describe(error)), None),)
+        if self._started:
+            return ((Ready(self._started.popleft()), None),)
+        finished = wait(self._under_way, return_when=FIRST_COMPLETED).done
+        return tuple(_reported(future, self._under_way.pop(future)) for future in finished)
 
     def close(self) -> None:
-        self._jobs.clear()
+        self._worker.close()
+
+
+def _reported(future: Future[TileSummary], slot: int) -> Report:
+    match future.exception():
+        case None:
+            return report(slot, future.result())
+        case BocageError() as error:
+            return report(slot, error)
+        case error:  # nothing that a tile does may end the run
+            _log.debug("an error that is not ours", exc_info=error)
+            return Lost(slot, describe(error)), None
 
 
 @dataclass(frozen=True, slots=True)

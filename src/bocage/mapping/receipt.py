@@ -187,6 +187,7 @@ def receipt_of(
         "bocage:key": recipe.key(tile.window, marks),
         "bocage:model": {"name": recipe.model, "digest": recipe.model_digest},
         "bocage:settings_digest": recipe.settings_digest,
+        "bocage:runtime": result.runtime,
         "bocage:scenes": [asdict(by_id[name]) for name in sorted(result.used)],
         "bocage:unseen": sorted(set(by_id) - set(result.used) - lost),
         "bocage:quarantined": [asdict(refusal) for refusal in result.quarantined],

@@ -1,5 +1,6 @@
 """Mapping one tile: read its scenes, run the model over the chips, blend, fuse.
 
+Three threads work at once, each a few batches ahead of the next: one reads, one runs the model, one blends and fuses.
 Memory depends on the tile, not on its scenes. A scene that fails in the middle is taken back as a whole: the tile is
 mapped as if the scene had not been there, and the result names it with its reason.
 """
@@ -7,8 +8,9 @@ mapped as if the scene had not been there, and the result names it with its reas
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,8 @@ from bocage.mapping.chips import ChipBatch, batches, read_strips
 from bocage.mapping.fusion import Fusion
 from bocage.mapping.inspection import Inspection, Inspector
 from bocage.mapping.lattice import Lattice
+from bocage.mapping.meter import Meter, MeteredReader
+from bocage.mapping.turn import Turn
 from bocage.outcome import Refusal
 
 if TYPE_CHECKING:
@@ -41,10 +45,21 @@ class SceneSource:
 
 @dataclass(frozen=True, slots=True)
 class TileSettings:
-    """What decides how a tile is mapped: the lattice of chips, and how many chips go through the model at once."""
+    """How a tile is mapped.
+
+    Attributes
+    ----------
+    lattice
+        Where the chips lie; the only one that decides the pixels.
+    batch_size
+        How many chips the model is given at once.
+    readers
+        How many threads share the reading of a scene.
+    """
 
     lattice: Lattice
     batch_size: int = 4
+    readers: int = 1
 
 
 @dataclass(slots=True)
@@ -75,6 +90,8 @@ class TileResult:
         How many chips went through the model.
     inspection
         What was counted of the scenes and of the gaps, for the report of homogeneity.
+    runtime
+        What did the arithmetic of the model.
     """
 
     tile: Tile
@@ -85,6 +102,7 @@ class TileResult:
     chips: int
     timings: Timings = field(default_factory=Timings)
     inspection: Inspection = field(default_factory=Inspection)
+    runtime: str = ""
 
     @property
     def valid_pixels(self) -> int:
@@ -103,33 +121,58 @@ class _End:
     valid: NDArray[np.bool_]
 
 
-_Event = _Begin | ChipBatch | _End | Refusal
+@dataclass(frozen=True, slots=True)
+class _Prediction:
+    chips: tuple[Window, ...]
+    probability: NDArray[np.float32]
 
 
-def map_tile(tile: Tile, sources: Sequence[SceneSource], segmenter: Segmenter, settings: TileSettings) -> TileResult:
+_Read = _Begin | ChipBatch | _End | Refusal
+_Event = _Begin | _Prediction | _End | Refusal
+
+
+def map_tile(
+    tile: Tile,
+    sources: Sequence[SceneSource],
+    segmenter: Segmenter,
+    settings: TileSettings,
+    turn: Turn | None = None,
+) -> TileResult:
     """Map a tile from the scenes that cover it.
+
+    Parameters
+    ----------
+    turn
+        Of tiles that share the model: held while this one goes through it.
 
     Raises
     ------
+    MappingError
+        If the turn has ended.
     ModelError
         If the model gives numbers that are not finite.
     """
-    started = time.perf_counter()
-    timings = Timings()
+    turn = turn or Turn()
+    timings, meter = Timings(), Meter()
     weights = chip_weights(settings.lattice)
     fusion, inspector = Fusion(tile.window), Inspector(tile.window)
     blend: Blend | None = None
     used: list[str] = []
     refused: list[Refusal] = []
     chips = pending = 0
-    with closing(ahead(_events(tile.window, sources, settings, timings))) as events:
+    with (
+        closing(ahead(_events(tile.window, sources, settings, timings, meter))) as read,
+        turn,
+        closing(ahead(_predictions(read, segmenter, timings, turn), 1, "bocage-model")) as events,
+    ):
+        started = time.perf_counter()  # not before its turn: what another tile takes is no time of this one
         for event in events:
             match event:
                 case _Begin(window):
                     blend, pending = Blend(window, weights), 0
-                case ChipBatch():
+                case _Prediction():
                     assert blend is not None
-                    _predict(event, segmenter, blend, timings)
+                    _blend(event, blend, timings)
                     pending += len(event.chips)
                 case _End(scene, valid):
                     assert blend is not None
@@ -141,9 +184,11 @@ def map_tile(tile: Tile, sources: Sequence[SceneSource], segmenter: Segmenter, s
                 case Refusal():
                     refused.append(event)
     probability, observations = fusion.probability, fusion.observations
-    inspection = inspector.finish(probability, observations)
+    inspection = inspector.finish(probability, observations, meter.bytes)
     timings.total = time.perf_counter() - started
-    return TileResult(tile, probability, observations, tuple(used), tuple(refused), chips, timings, inspection)
+    return TileResult(
+        *(tile, probability, observations, tuple(used), tuple(refused), chips, timings, inspection, segmenter.runtime)
+    )
 
 
 def map_window(
@@ -163,34 +208,49 @@ def map_window(
     """
     blend = Blend(window, chip_weights(settings.lattice))
     valid = np.zeros(window.shape, dtype=np.bool_)
+    timings = Timings()
     strips = read_strips(reader, window, settings.lattice)
-    with closing(ahead(batches(strips, window, settings.lattice, settings.batch_size, valid))) as made:
-        for batch in made:
-            _predict(batch, segmenter, blend, Timings())
+    with (
+        closing(ahead(batches(strips, window, settings.lattice, settings.batch_size, valid))) as read,
+        closing(ahead(_predictions(read, segmenter, timings, Turn()), 1, "bocage-model")) as predictions,
+    ):
+        for prediction in predictions:
+            assert isinstance(prediction, _Prediction)
+            _blend(prediction, blend, timings)
     return blend.probability, valid
 
 
-def _predict(batch: ChipBatch, segmenter: Segmenter, blend: Blend, timings: Timings) -> None:
+def _predictions(read: Iterable[_Read], segmenter: Segmenter, timings: Timings, turn: Turn) -> Iterator[_Event]:
+    """Yield what was read with the model's answer in place of every batch."""
+    for event in read:
+        if not isinstance(event, ChipBatch):
+            yield event
+            continue
+        turn.check()
+        started = time.perf_counter()
+        probability = segmenter.predict(event.images, event.valid)
+        timings.predict += time.perf_counter() - started
+        yield _Prediction(event.chips, probability)
+
+
+def _blend(prediction: _Prediction, blend: Blend, timings: Timings) -> None:
     started = time.perf_counter()
-    probability = segmenter.predict(batch.images, batch.valid)
-    predicted = time.perf_counter()
-    if not np.isfinite(probability).all():
+    if not np.isfinite(prediction.probability).all():
         raise ModelError(
-            f"the model gave numbers that are not finite in chip {batch.chips[0]}", "train the model again"
+            f"the model gave numbers that are not finite in chip {prediction.chips[0]}", "train the model again"
         )
-    for chip, values in zip(batch.chips, probability, strict=True):
+    for chip, values in zip(prediction.chips, prediction.probability, strict=True):
         blend.add(chip, values)
-    timings.predict += predicted - started
-    timings.blend += time.perf_counter() - predicted
+    timings.blend += time.perf_counter() - started
 
 
 def _events(
-    window: Window, sources: Sequence[SceneSource], settings: TileSettings, timings: Timings
-) -> Iterator[_Event]:
+    window: Window, sources: Sequence[SceneSource], settings: TileSettings, timings: Timings, meter: Meter
+) -> Iterator[_Read]:
     """Yield what the scenes show, one scene after the other; a scene that fails ends with its refusal."""
     for source in sources:
         try:
-            yield from _timed(_scene_events(window, source, settings), timings)
+            yield from _timed(_scene_events(window, source, settings, meter), timings)
         except BocageError as error:
             yield Refusal.of(source.id, error)
         except (RasterioError, OSError) as error:
@@ -199,19 +259,24 @@ def _events(
             )
 
 
-def _scene_events(window: Window, source: SceneSource, settings: TileSettings) -> Generator[_Event]:
-    reader = source.open()
+def _scene_events(window: Window, source: SceneSource, settings: TileSettings, meter: Meter) -> Generator[_Read]:
+    reader = meter.count(source.open)
     try:
         shared = reader.window.intersection(window)
         if shared is None:
             return
         yield _Begin(shared)
         valid = np.zeros(shared.shape, dtype=np.bool_)
-        strips = read_strips(reader, shared, settings.lattice)
-        yield from batches(strips, shared, settings.lattice, settings.batch_size, valid)
+        with _readers(settings.readers) as readers:
+            strips = read_strips(MeteredReader(reader, meter), shared, settings.lattice, readers)
+            yield from batches(strips, shared, settings.lattice, settings.batch_size, valid)
         yield _End(source.id, valid)
     finally:
         reader.close()
+
+
+def _readers(count: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
+    return ThreadPoolExecutor(count, "bocage-strip") if count > 1 else nullcontext()
 
 
 def _timed[T](items: Generator[T], timings: Timings) -> Iterator[T]:

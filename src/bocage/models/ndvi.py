@@ -39,6 +39,11 @@ class NdviThreshold:
         """SHA-256 of the threshold."""
         return digest_json({"ndvi": self.threshold})
 
+    @property
+    def runtime(self) -> str:
+        """What does the arithmetic, in words."""
+        return f"numpy {np.__version__}"
+
     @classmethod
     def fit(
         cls,

@@ -28,6 +28,7 @@ from bocage.models.item import ITEM, TORCH, UNET, WEIGHTS, ModelDescription, des
 from bocage.models.network import build_network
 from bocage.models.probe import PROBE, Probe
 from bocage.models.remote import fetch_package
+from bocage.models.runtimes import Precision, RuntimeChoice
 from bocage.models.segmenter import Segmenter, TorchSegmenter
 
 type Opener = Callable[[Path, Mapping[str, Tensor], ModelDescription, str], Segmenter]
@@ -88,13 +89,23 @@ def read_description(folder: Path | str) -> tuple[ModelDescription, str]:
         raise ModelError(f"{path} is not the description of a model: {error!r}", "train the model again") from error
 
 
-def load_model(folder: Path | str) -> Segmenter:
+def load_model(
+    folder: Path | str, *, runtime: RuntimeChoice = "torch", precision: Precision = "32", edge: int = 512
+) -> Segmenter:
     """Open a package as a segmenter, on the GPU where there is one; ``folder`` may be an ``s3://`` URL.
+
+    Parameters
+    ----------
+    runtime, precision, edge
+        What runs a network; see :func:`bocage.models.runtimes.choose_runtime`. A forest has arithmetic of its own.
 
     Raises
     ------
     ModelError
-        If the package is missing, damaged, altered, or of an architecture that this version does not know.
+        If the package is missing, damaged, altered, or of an architecture that this version does not know, or if the
+        runtime does not take it.
+    MissingExtraError
+        If the runtime is not installed.
     StorageError
         If it lies in a store that cannot be read.
     """
@@ -122,7 +133,10 @@ def load_model(folder: Path | str) -> Segmenter:
         raise ModelError(f"{path} cannot be read as weights: {error}", "copy the whole package again") from error
     module, _, function = ARCHITECTURES[description.architecture].partition(":")
     opener = cast("Opener", getattr(importlib.import_module(module), function))
-    return opener(path, tensors, description, digest)
+    segmenter = opener(path, tensors, description, digest)
+    if isinstance(segmenter, TorchSegmenter):
+        return segmenter.prepare(runtime, precision=precision, edge=edge)
+    return segmenter
 
 
 def open_network(

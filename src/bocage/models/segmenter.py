@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from bocage.errors import ModelError
+from bocage.files import digest_json
 from bocage.models.contract import MULTIPLE
+from bocage.models.runtimes import Precision, Runtime, RuntimeChoice, choose_runtime
+from bocage.models.runtimes.torch import TorchRuntime
 
 if TYPE_CHECKING:
     from bocage.scenes.stretch import Method
@@ -44,16 +46,25 @@ class Segmenter(Protocol):
     def multiple(self) -> int:
         """Edges of the images must be multiples of this."""
 
+    @property
+    def runtime(self) -> str:
+        """What does the arithmetic, in words."""
+
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities 0..1, (n, rows, columns), of images (n, bands, rows, columns).
 
         The value of an invalid pixel is meaningless. An image's result does not depend on its companions in the
-        batch beyond floating point.
+        batch beyond floating point. It may be called from any thread, from one at a time.
         """
 
 
 class TorchSegmenter:
-    """A network in evaluation mode, on the GPU where there is one.
+    """A network of torch in a runtime.
+
+    Parameters
+    ----------
+    runtime
+        What runs the network; torch, as it is, where None: right for a network that still learns.
 
     Raises
     ------
@@ -72,14 +83,33 @@ class TorchSegmenter:
         digest: str,
         stretch: Method = "percentile",
         percentiles: tuple[float, float] = (0.005, 0.995),
+        runtime: Runtime | None = None,
     ) -> None:
         self.bands = bands
         self.resolution = resolution
         self.stretch = stretch
         self.percentiles = percentiles
         self.digest = digest
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = network.to(self._device).to(memory_format=torch.channels_last).eval()
+        self._network = network
+        self._runtime = TorchRuntime(network) if runtime is None else runtime
+
+    @property
+    def runtime(self) -> str:
+        """What does the arithmetic, in words."""
+        return self._runtime.name
+
+    def prepare(self, choice: RuntimeChoice, *, precision: Precision = "32", edge: int = 512) -> TorchSegmenter:
+        """Return the same model in a runtime for mapping; see :func:`bocage.models.runtimes.choose_runtime`."""
+        return TorchSegmenter(
+            self._network,
+            bands=self.bands,
+            resolution=self.resolution,
+            # In 32 bits the map is the same wherever it is computed; in fewer it is another.
+            digest=self.digest if precision == "32" else digest_json([self.digest, precision]),
+            stretch=self.stretch,
+            percentiles=self.percentiles,
+            runtime=choose_runtime(self._network, choice, precision=precision, edge=edge),
+        )
 
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities 0..1, (n, rows, columns), of images (n, bands, rows, columns), uint8 0..255."""
@@ -94,12 +124,4 @@ class TorchSegmenter:
                 f"images {images.shape} with validity {valid.shape} do not suit this model",
                 f"give (n, bands, rows, columns) and (n, rows, columns), edges being multiples of {self.multiple}",
             )
-        with torch.inference_mode():
-            logit = self._network(_tensor(images).to(self._device), _tensor(valid).to(self._device))
-            result: NDArray[np.float32] = torch.sigmoid(logit).float().cpu().numpy()
-        return result
-
-
-def _tensor(array: NDArray[np.generic]) -> torch.Tensor:
-    # torch shares memory with numpy and warns about arrays that cannot be written to, such as those of a reader.
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+        return self._runtime.run(images, valid)

@@ -319,6 +319,10 @@ class MappingSettings(Section):
     their receipts are written and read: a folder of its own, or ``s3://bucket/prefix``, which is reached by the
     ``AWS_*`` variables of the environment.
 
+    ``runtime`` is what does the model's arithmetic. "auto" is torch where there is a GPU, else OpenVINO where it is
+    installed (``pip install "bocage[openvino]"``) and takes the network, else torch. ``precision`` "bf16" is up to
+    twice as fast where the machine has it, and gives another map (decision 21).
+
     A tile that fails, or whose worker dies, is tried ``tries`` times and then quarantined. A worker that has been at
     one tile for more than ``hang_minutes`` is replaced; 0 is never. One worker that maps up to 16 tiles shares the
     process of the command, where nothing can replace it. ``bocage map --plan`` reckons with the ``machines``.
@@ -329,6 +333,8 @@ class MappingSettings(Section):
     chip: Annotated[int, Field(ge=64, multiple_of=32)] = 512
     overlap: Annotated[float, Field(ge=0, le=0.5)] = 0.25
     batch_size: Count = 4
+    runtime: Literal["auto", "torch", "openvino"] = "auto"
+    precision: Literal["32", "bf16"] = "32"
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=0)] = 0
     tries: Count = 3

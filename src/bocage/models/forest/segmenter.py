@@ -50,6 +50,11 @@ class ForestSegmenter:
     members: NDArray[np.int64] | None = None
     multiple: int = 1
 
+    @property
+    def runtime(self) -> str:
+        """What does the arithmetic, in words."""
+        return f"numpy {np.__version__}"
+
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities 0..1, (n, rows, columns), of images (n, bands, rows, columns); 0 where invalid.
 
