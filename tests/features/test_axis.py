@@ -150,8 +150,9 @@ def test_a_bar_at_any_angle_gets_its_length_width_and_orientation(
     row = measures_of(Sums.merged([measured(patch), context_sums(patch, [], Context({}))]), 5.0, np.ones(1, bool)).iloc[
         0
     ]
-    # Three quarters of a cell at each end, and 4 %.
-    assert row["axis_length_m"] == pytest.approx(length, abs=7.5 + 0.04 * length)
+    # Three quarters of a cell at each end, and 4 %. The line of a broad bar may run into a corner of its end.
+    corner = width / 2 if width > 15 else 0
+    assert row["axis_length_m"] == pytest.approx(length, abs=7.5 + 0.04 * length + corner)
     assert row["axis_width_m"] == pytest.approx(width, abs=0.5 + 0.1 * width)
     assert row["width_max_m"] == pytest.approx(width, abs=7.5)
     assert row["width_max_m"] >= 0.99 * row["axis_width_m"]
