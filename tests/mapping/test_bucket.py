@@ -27,7 +27,7 @@ from tests.object_store import ObjectStore
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Two overlapping scenes over four tiles, mapped into a folder."""
-    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: FakeSegmenter())
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda *_, **__: FakeSegmenter())
     (tmp_path / "bocage.toml").write_text(SETTINGS, encoding="utf-8")
     write_scene(tmp_path / "scenes" / "one.tif", LEFT, TOP, 300, 310, seed=1)
     write_scene(tmp_path / "scenes" / "two.tif", LEFT + 200, TOP - 100, 250, 200, seed=2)
