@@ -75,6 +75,9 @@ def test_rates_follow_from_the_receipts() -> None:
     unknown = rates_of([summary(100, 10, 4, 2, None)])
     assert unknown is not None
     assert unknown.bytes_per_second is None
+    timed = rates_of([summary(100, 10, 4, 2, 8_000_000)], pace=9.5)
+    assert timed is not None
+    assert timed.efficiency == pytest.approx(0.95)
     assert rates_of([]) is None
 
 

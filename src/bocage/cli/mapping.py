@@ -38,7 +38,7 @@ def map_(
 
         found = plan_map(opened, model=model, bbox=bbox)
         figures = forecast(opened, found, chosen, workers=workers, engine=engine)
-        answer(figures if as_json else _in_words(figures), as_json=as_json)
+        answer(figures if as_json else in_words(figures), as_json=as_json)
         return
     if machine:
         raise typer.BadParameter("it changes a plan, not a run; give --plan, too", param_hint="--machine")
@@ -46,7 +46,7 @@ def map_(
     finish([receipt], as_json=as_json)
 
 
-def _in_words(figures: dict[str, Any]) -> dict[str, str]:
+def in_words(figures: dict[str, Any]) -> dict[str, str]:
     """Return a plan for a person."""
     words = {
         "tiles": f"{figures['tiles_to_map']} to map, {figures['tiles_done']} in place",

@@ -19,7 +19,7 @@ from bocage.mapping.machines import Machine
 from bocage.mapping.mosaic import read_probability
 from bocage.mapping.planning import Plan
 from bocage.mapping.rates import bare_rates
-from bocage.mapping.receipt import TileSummary
+from bocage.mapping.receipt import Recipe, TileSummary
 from bocage.mapping.reckoning import Reckoning
 from bocage.mapping.seams import measure_borders
 from bocage.progress import bar
@@ -82,10 +82,17 @@ def _gpus() -> int:
     return torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0
 
 
-def workers_before(project: Project) -> int:
-    """Return how many workers the last finished run had, 1 where that is not known."""
-    report = read_report(project)
-    return int(report.get("run", {}).get("workers", 1)) if report is not None else 1
+def last_run(project: Project, recipe: Recipe) -> tuple[int, float | None]:
+    """Return the workers of the last finished run, and the chips per second that each brought from scene to tile.
+
+    One worker, and None, where that is not known or was another model.
+    """
+    report = read_report(project) or {}
+    run = report.get("run")
+    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest:
+        return 1, None
+    workers = max(int(run["workers"]), 1)
+    return workers, run["chips"] / run["seconds"] / workers if run["chips"] and run["seconds"] else None
 
 
 def read_report(project: Project) -> dict[str, Any] | None:

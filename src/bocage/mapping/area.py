@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
 from bocage.grid import Bounds
-from bocage.mapping.account import settle, with_rates, workers_before
+from bocage.mapping.account import last_run, settle, with_rates
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
@@ -225,6 +225,7 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Invento
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
+    workers, pace = last_run(project, recipe)
     found = make_plan(
         catalogue,
         project.tiling,
@@ -232,7 +233,8 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Invento
         inventory,
         area=project.bounds,
         bbox=_bounds(bbox),
-        workers=workers_before(project),
+        workers=workers,
+        pace=pace,
     )
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds

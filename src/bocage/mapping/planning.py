@@ -142,6 +142,7 @@ def make_plan(
     area: Bounds | None,
     bbox: Bounds | None = None,
     workers: int = 1,
+    pace: float | None = None,
 ) -> Plan:
     """Work out which tiles are to be mapped from which scenes.
 
@@ -153,8 +154,9 @@ def make_plan(
         The project's area, or None for all that the scenes cover.
     bbox
         Limits the tiles further to those that share ground with it.
-    workers
-        How many workers wrote the tiles that are in place.
+    workers, pace
+        How many workers wrote the tiles that are in place, and the chips per second that each brought from scene to
+        tile; see :func:`bocage.mapping.rates.rates_of`.
     """
     within = shared_window(tiling, catalogue.bounds, area, bbox)
     if within is None:
@@ -164,7 +166,7 @@ def make_plan(
     for job in _all_jobs(catalogue, tiling, recipe, within):
         (done if inventory.is_done(job.tile.id, job.key) else jobs).append(job)
     summaries = (inventory.summary(job.tile.id) for job in done)
-    rates = rates_of((summary for summary in summaries if summary is not None), workers)
+    rates = rates_of((summary for summary in summaries if summary is not None), workers, pace)
     return Plan(recipe, tuple(jobs), tuple(done), rates)
 
 

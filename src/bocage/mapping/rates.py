@@ -61,13 +61,16 @@ class Rates:
         }
 
 
-def rates_of(summaries: Iterable[TileSummary], workers: int = 1) -> Rates | None:
+def rates_of(summaries: Iterable[TileSummary], workers: int = 1, pace: float | None = None) -> Rates | None:
     """Return the rates that the receipts of tiles report, or None where they report none.
 
     Parameters
     ----------
     workers
         How many workers wrote them at once.
+    pace
+        Chips per second that each of them brought from scene to tile, if a whole run was timed. Receipts alone say it
+        less well: one tile is written while the next is mapped.
     """
     tiles = chips = size = 0
     inference = reading = whole = 0.0
@@ -77,17 +80,18 @@ def rates_of(summaries: Iterable[TileSummary], workers: int = 1) -> Rates | None
             continue
         tiles, chips = tiles + 1, chips + summary.chips
         inference += timings["predict"]
-        whole += timings["total"] + timings["write"]
+        whole += timings["total"] + timings.get("write", 0.0)
         if summary.inspection is not None and summary.inspection.bytes_read:
             size += summary.inspection.bytes_read
             reading += timings["read"]
     if not chips:
         return None
     speed = chips / inference
-    pace = size / reading if size and reading > 0 else None
-    slower = speed if pace is None else min(speed, pace * chips / size)
+    read = size / reading if size and reading > 0 else None
+    slower = speed if read is None else min(speed, read * chips / size)
     words = f"the receipts of {tiles} tiles in place"
-    return Rates(speed, pace, min(chips / whole / slower, 1.0), words, workers)
+    efficiency = min(chips / whole / slower, 1.0) if pace is None else pace / slower
+    return Rates(speed, read, efficiency, words, workers)
 
 
 def bare_rates(segmenter: Segmenter, chip: int, batch_size: int) -> Rates:
