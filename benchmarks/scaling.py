@@ -33,7 +33,7 @@ from bocage.mapping.local import Processes
 from bocage.mapping.planning import TileJob, make_plan
 from bocage.mapping.receipt import Recipe, TileSummary, cog_name
 from bocage.mapping.supervision import Ready
-from bocage.mapping.worker import Work
+from bocage.mapping.worker import UNDER_WAY, Work
 from bocage.models import build_network, load_model
 from bocage.models.item import ModelDescription
 from bocage.models.package import save_package
@@ -118,7 +118,7 @@ def time_workers(
     crew = TogetherCrew(work, workers, cores)
     last = 0.0
     results: list[TileSummary | Refusal] = []
-    for result in supervise(jobs, crew, workers, tries=1):
+    for result in supervise(jobs, crew, workers, tries=1, at_once=UNDER_WAY):
         last = time.perf_counter()
         results.append(result)
     names = [result.id for result in results if isinstance(result, TileSummary)]

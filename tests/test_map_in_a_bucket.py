@@ -6,7 +6,9 @@ import numpy as np
 
 from bocage.accuracy.population import map_digest, population_of
 from bocage.features.extraction import extract_features
+from bocage.files import digest_file
 from bocage.grid import Window
+from bocage.products import write_products
 from bocage.project import Project
 from bocage.report.album import coarse_mosaic
 from bocage.web.tiles import TILE, Painter
@@ -28,6 +30,10 @@ def test_every_later_stage_reads_the_bucket(tmp_path: Path, object_store: Object
 
     assert extract_features(remote).figures == extract_features(local).figures
     assert tables(remote) == tables(local)
+    write_products(local)
+    write_products(remote)
+    assert rasters(remote) == rasters(local)
+    assert rasters(local)
     assert population_of(remote) == population_of(local)
     assert map_digest(remote) == map_digest(local)
     own, other = coarse_mosaic(remote), coarse_mosaic(local)
@@ -38,6 +44,10 @@ def test_every_later_stage_reads_the_bucket(tmp_path: Path, object_store: Object
     assert Painter(remote).info()["layers"] == Painter(local).info()["layers"]
     assert Painter(remote).tile("probability", 0, column, row) == Painter(local).tile("probability", 0, column, row)
     assert not (tmp_path / "remote" / "map").exists()
+
+
+def rasters(project: Project) -> dict[str, str]:
+    return {path.name: digest_file(path) for path in sorted(project.products_folder.rglob("*.tif"))}
 
 
 def tables(project: Project) -> dict[str, bytes]:

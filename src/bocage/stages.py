@@ -59,7 +59,7 @@ class Stage:
 def _scene_files(project: Project) -> Iterator[Path]:
     """Yield what the settings name, with the folders below and the sidecars beside, and all files of known scenes."""
     for pattern in project.settings.scenes.paths:
-        if "://" in pattern:
+        if "://" in pattern or isinstance(project.location(pattern), str):
             continue
         for path in project.paths(pattern):
             yield path

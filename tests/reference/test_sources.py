@@ -189,8 +189,10 @@ def test_a_layer_may_lie_in_a_store(
     table.to_file(tmp_path / "index.gpkg")
     indexes = [object_store.put(f"layers/{name}", tmp_path / name) for name in ("index.parquet", "index.gpkg")]
     project = make_project()
+    monkeypatch.setenv("LAYERS", f"{object_store.url}/layers")
     for path, expected in (
         (url, [10, 20, 30, 40]),
+        ("${LAYERS}/tcd", [10, 20, 30, 40]),
         (f"{url}/t[12].tif", [10, 20, 0, 0]),
         (f"{object_store.url}/**/t4.tif", [0, 0, 0, 40]),
         (f"{url}/t2.tif", [0, 20, 0, 0]),

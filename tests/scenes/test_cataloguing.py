@@ -322,7 +322,8 @@ def test_a_path_of_the_settings_that_is_not_there_is_told(tmp_path: Path) -> Non
 def test_a_store_is_a_source_and_its_absence_loses_nothing(
     tmp_path: Path, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, seen: list[str]
 ) -> None:
-    project = make_project(tmp_path, f"[scenes]\npaths = ['scenes/*.tif', '{object_store.url}/first']\n")
+    monkeypatch.setenv("DELIVERIES", object_store.bucket)
+    project = make_project(tmp_path, "[scenes]\npaths = ['scenes/*.tif', 's3://${DELIVERIES}/first']\n")
     write_raster(tmp_path / "scenes" / "a.tif", noise(20, 20))
     for prefix, name in (("first", "b"), ("second", "c")):
         path = write_raster(tmp_path / f"{name}.tif", noise(20, 20, dtype="uint16"))

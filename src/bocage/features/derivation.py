@@ -166,6 +166,7 @@ def table_of(
         context=context,
         types=types,
     )
+    del found
     if not len(measured.first):
         return empty_features(crs, types=types)
     sums, window = measured.sums, frame.window

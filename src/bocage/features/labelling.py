@@ -80,10 +80,17 @@ class Joined:
     def sums(self, parts: Sequence[Sums]) -> Sums:
         """Return the sums of the components from those of the tiles' labels, one part per tile."""
         filled = [part for part in parts if part.count] or parts[:1]
-        added = {name: np.concatenate([part.added[name] for part in filled]) for name in filled[0].added}
-        largest = {name: np.concatenate([part.largest[name] for part in filled]) for name in filled[0].largest}
         owner = np.concatenate([*self.owners, np.zeros(0, np.intp)])
-        return Sums(len(owner), added, largest).joined(owner, self.count)
+        added: dict[str, NDArray[np.int64]] = {}
+        largest: dict[str, NDArray[np.int64]] = {}
+        # One figure after another: of a whole production cell all together would be held twice.
+        for name in filled[0].added:
+            values = np.concatenate([part.added[name] for part in filled])
+            added |= Sums(len(owner), {name: values}).joined(owner, self.count).added
+        for name in filled[0].largest:
+            values = np.concatenate([part.largest[name] for part in filled])
+            largest |= Sums(len(owner), {}, {name: values}).joined(owner, self.count).largest
+        return Sums(self.count, added, largest)
 
 
 def label_tile(frame: Frame, core: Window, classes: NDArray[np.uint8], *, ordered: bool = False) -> TileLabels:

@@ -8,15 +8,17 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from bocage.errors import BocageError
-from bocage.mapping.crew import Answer, Report, attempt, describe, report, supervise
+from bocage.mapping.crew import Answer, Report, describe, report, supervise
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.supervision import Halt, Lost, Ready
@@ -72,7 +74,7 @@ class LocalEngine:
         isolated = len(jobs) > _FEW if self._isolated is None else self._isolated
         if workers > 1 or isolated:
             processes = Processes(work, workers)
-            yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit)
+            yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit, at_once=UNDER_WAY)
         elif jobs:
             yield from supervise(jobs, _Here(work, segmenter), UNDER_WAY, tries=self._tries)
 
@@ -127,14 +129,17 @@ class _LastWords:
     reason: str
 
 
+type _Said = _Hello | _LastWords | BocageError | tuple[str, Answer]
+
+
 @dataclass(slots=True)
 class _Hand:
     """A process and the pipe to it."""
 
     process: SpawnProcess
     pipe: Connection
-    busy: bool = True  # with its start, at first
     ready: bool = False
+    under_way: int = 0
     reason: str = ""
 
 
@@ -166,7 +171,7 @@ class Processes:
     def give(self, slot: int, job: TileJob) -> None:
         """Send a tile."""
         hand = self._hands[slot]
-        hand.busy = True
+        hand.under_way += 1
         with suppress(OSError):  # It has just died, which is noticed while it is waited for.
             hand.pipe.send(job)
 
@@ -186,11 +191,11 @@ class Processes:
     def close(self) -> None:
         """End the processes: those without a tile by themselves, so that what they hold is given back in order."""
         for hand in self._hands.values():
-            if hand.busy:
-                hand.process.kill()
-            else:
+            if hand.ready and not hand.under_way:
                 with suppress(OSError):
                     hand.pipe.send(None)
+            else:
+                hand.process.kill()
         for hand in self._hands.values():
             hand.process.join(_GRACE)
             if hand.process.is_alive():
@@ -202,22 +207,23 @@ class Processes:
     def _hear(self, slot: int) -> Report:
         hand = self._hands[slot]
         try:
-            said: Answer | _Hello | _LastWords = hand.pipe.recv()
+            said: _Said = hand.pipe.recv()
         except (EOFError, OSError):
             return self._bury(slot)
         match said:
             case _Hello():
-                hand.ready, hand.busy = True, False
+                hand.ready = True
                 return Ready(slot), None
             case _LastWords(reason):
                 hand.reason = reason
+                hand.process.kill()  # Another of its tiles may still be under way.
                 return self._bury(slot)
-            case BocageError() if not hand.ready:
+            case BocageError():
                 # The model cannot be loaded, here or in any other process.
                 return Halt(said), None
-            case _:
-                hand.busy = False
-                return report(slot, said)
+            case (tile, answer):
+                hand.under_way -= 1
+                return report(slot, answer, tile)
 
     def _bury(self, slot: int) -> Report:
         hand = self._hands.pop(slot)
@@ -244,20 +250,38 @@ def _serve(pipe: Connection, work: Work, workers: int, gpu: int | None) -> None:
     # An interrupt of the terminal goes to all processes. The parent ends these, and tells it once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _take_share(workers, gpu)
+    telling = Lock()
+
+    def say(said: _Said) -> None:
+        # The parent may be gone, and this process will be in a moment.
+        with telling, suppress(OSError):
+            pipe.send(said)
+
     try:
-        try:
-            worker = Worker(work)
-        except BocageError as error:
-            pipe.send(error)
-            return
-        pipe.send(_Hello())
-        while (job := pipe.recv()) is not None:
-            pipe.send(attempt(worker, job))
-    except EOFError:
+        worker = Worker(work)
+    except BocageError as error:
+        say(error)
         return
-    except Exception as error:  # noqa: BLE001 - see above
-        _log.debug("an error that is not ours", exc_info=True)
-        pipe.send(_LastWords(describe(error)))
+    except Exception as error:  # noqa: BLE001 - whatever it is, its name is the reason
+        say(_LastWords(describe(error)))
+        return
+    say(_Hello())
+    with suppress(EOFError):
+        while (job := pipe.recv()) is not None:
+            worker.begin(job).add_done_callback(partial(_tell, say, job.tile.id))
+    worker.close()
+
+
+def _tell(say: Callable[[_Said], None], tile: str, future: Future[TileSummary]) -> None:
+    """Say what became of a tile; after an error that is not ours, that this process is to end."""
+    match future.exception():
+        case None:
+            say((tile, future.result()))
+        case BocageError() as error:
+            say((tile, error))
+        case error:
+            _log.debug("an error that is not ours", exc_info=error)
+            say(_LastWords(describe(error)))
 
 
 def _take_share(workers: int, gpu: int | None) -> None:

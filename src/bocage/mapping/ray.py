@@ -17,7 +17,7 @@ from bocage.mapping.crew import Answer, Report, attempt, describe, report, super
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.supervision import Event, Halt, Lost, Ready
-from bocage.mapping.worker import Work, Worker
+from bocage.mapping.worker import UNDER_WAY, Work, Worker
 from bocage.outcome import Refusal
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Actor:
         return None
 
     def run(self, job: TileJob) -> Answer:
-        """Map a tile."""
+        """Map a tile; Ray calls this for two at once, in threads."""
         assert self._worker is not None
         return attempt(self._worker, job)
 
@@ -83,7 +83,8 @@ class RayEngine:
     def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:  # noqa: ARG002 - actors load their own model
         """Yield each tile as it is written or given up; see :class:`bocage.mapping.engines.Engine`."""
         try:
-            yield from supervise(jobs, _Actors(work, self._gpu), self._workers, tries=self._tries, limit=self._limit)
+            actors = _Actors(work, self._gpu)
+            yield from supervise(jobs, actors, self._workers, tries=self._tries, limit=self._limit, at_once=UNDER_WAY)
         finally:
             if self._owned:
                 ray.shutdown()
@@ -94,12 +95,13 @@ class _Actors:
 
     def __init__(self, work: Work, gpu: bool) -> None:
         # The scheduler decides what is tried again and how often. Ray would do so without telling.
-        self._make: Any = ray.remote(
+        make: Any = ray.remote(
             num_cpus=1, num_gpus=int(gpu), max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD"
         )(_Actor)
+        self._make: Any = make.options(max_concurrency=UNDER_WAY)
         self._work = ray.put(work)
         self._actors: dict[int, Any] = {}
-        self._slots: dict[Any, int] = {}  # by the reference of what is awaited
+        self._awaited: dict[Any, tuple[int, str | None]] = {}  # slot and tile by the reference of the answer
         self._ready: set[int] = set()
         self._reasons: dict[int, str] = {}
         self._silent_since = time.monotonic()
@@ -107,10 +109,10 @@ class _Actors:
     def start(self, slot: int) -> None:
         actor = self._make.remote(self._work)
         self._actors[slot] = actor
-        self._slots[actor.load.remote()] = slot
+        self._awaited[actor.load.remote()] = slot, None
 
     def give(self, slot: int, job: TileJob) -> None:
-        self._slots[self._actors[slot].run.remote(job)] = slot
+        self._awaited[self._actors[slot].run.remote(job)] = slot, job.tile.id
 
     def kill(self, slot: int, reason: str) -> None:
         self._reasons[slot] = reason
@@ -120,7 +122,7 @@ class _Actors:
         patience = _LOOK if seconds is None else min(seconds, _LOOK)
         try:
             # As many as are there already: an answer of a big cluster shall not wait for the next call.
-            found, _ = ray.wait(list(self._slots), num_returns=1, timeout=patience)
+            found, _ = ray.wait(list(self._awaited), num_returns=1, timeout=patience)
             reports = [self._hear(reference) for reference in found]
         except (RayError, ConnectionError) as error:
             raise MappingError(
@@ -136,10 +138,10 @@ class _Actors:
             with suppress(RayError, ConnectionError, RuntimeError):
                 ray.kill(actor)
         self._actors.clear()
-        self._slots.clear()
+        self._awaited.clear()
 
     def _hear(self, reference: Any) -> Report:
-        slot = self._slots.pop(reference)
+        slot, tile = self._awaited.pop(reference)
         try:
             said = ray.get(reference, timeout=_SAY)
         except RayTaskError as error:
@@ -148,7 +150,7 @@ class _Actors:
         except (RayError, GetTimeoutError) as error:
             return self._lose(slot, describe(error))
         if slot in self._ready:
-            return report(slot, said)
+            return report(slot, said, tile)
         if isinstance(said, BocageError):
             # The model cannot be loaded, here or anywhere else.
             return Halt(said), None
@@ -158,6 +160,8 @@ class _Actors:
     def _lose(self, slot: int, reason: str) -> Report:
         actor = self._actors.pop(slot)
         self._ready.discard(slot)
+        # What else it had under way is lost with it, and is not awaited any more.
+        self._awaited = {reference: place for reference, place in self._awaited.items() if place[0] != slot}
         with suppress(RayError):  # It is dead already, in most cases.
             ray.kill(actor)
         event: Event = Lost(slot, self._reasons.pop(slot, reason))

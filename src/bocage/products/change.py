@@ -9,9 +9,9 @@ change. So
    is not planted or felled. For the same reason pieces of woody vegetation that are too small for a feature count as
    one: a grove of 200 m2 loses a cell or two to sampling;
 2. a new cell is *sure* where no woody vegetation of the earlier year lies within a tolerance (7.5 m: one 5 m cell in
-   every direction), and both years have a confidence of 20 and more;
+   every direction), and both years have a confidence of 30 and more;
 3. sure cells grow back by the tolerance within the new ones, so that a planted grove beside a hedge is measured whole.
-   A piece counts if it has 100 m2, and if its sure cells stand for 60 m2 of expected change: each for its area times
+   A piece counts if it has 100 m2, and if its sure cells stand for 50 m2 of expected change: each for its area times
    the mean confidence of both years. Without confidence layers every cell counts in full, and false change is several
    times as large. What is left is *gain*; *loss* is the same with the years exchanged;
 4. a cell of 100 m is an increase where gain less loss is 50 m2 or more, a decrease where it is -50 m2 or less. A
@@ -65,8 +65,8 @@ class Rules:
 
     tolerance: float = 7.5
     smallest: float = 100.0
-    expected: float = 60.0
-    certainty: float = 20.0
+    expected: float = 50.0
+    certainty: float = 30.0
     net: float = 50.0
 
 

@@ -32,7 +32,7 @@ def local_files(settings: LayerSettings, project: Project) -> Iterator[Path]:
     what a store holds is known only to who opens them: see :mod:`bocage.reference.noted`.
     """
     for pattern in settings.paths:
-        if pattern.startswith("s3://"):
+        if isinstance(project.location(pattern), str):
             continue
         for path in project.paths(split_member(pattern)[0]):
             yield path

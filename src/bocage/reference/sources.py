@@ -94,8 +94,9 @@ def find_sources(settings: LayerSettings, project: Project, touches: Touches) ->
 
 def _sources(pattern: str, project: Project, settings: LayerSettings, touches: Touches) -> Iterator[Source]:
     place, member = split_member(pattern)
-    if place.startswith("s3://"):
-        yield from _remote(place, member, settings, touches)
+    location = project.location(place)
+    if isinstance(location, str):
+        yield from _remote(location, member, settings, touches)
         return
     for path in project.paths(place):
         if path.is_dir():

@@ -132,8 +132,9 @@ def gather(project: Project, paths: Sequence[str] | None, records: Mapping[str, 
 
 def _expand(project: Project, pattern: str, target: dict[str, None], wanted: _Wanted) -> None:
     """Add the files and folders that a pattern names; as in a shell, hidden ones only where it begins with a dot."""
-    if "://" in pattern:
-        target.setdefault(pattern)
+    place = project.location(pattern)
+    if isinstance(place, str) or "://" in pattern:
+        target.setdefault(place if isinstance(place, str) else pattern)
         return
     matches = project.paths(pattern)
     if len(matches) == 1 and not any(sign in pattern for sign in "*?["):

@@ -153,9 +153,7 @@ class Stubborn(nn.Module):
     """Computes what cannot be traced."""
 
     def forward(self, images: Tensor, valid: Tensor) -> Tensor:
-        if torch.jit.is_tracing():
-            raise TypeError("type Tensor doesn't define __round__ method")
-        return images[:, 0].float() * valid
+        raise TypeError("type Tensor doesn't define __round__ method")
 
 
 def test_auto_takes_openvino_where_it_can(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
