@@ -330,7 +330,7 @@ def test_tile_of_another_model_stands_out(project: Project, monkeypatch: pytest.
             return lifted
 
     first = map_area(project).figures
-    monkeypatch.setitem(vars(bocage.models), "load_model", lambda _: Other())
+    monkeypatch.setitem(vars(bocage.models), "load_model", lambda *_, **__: Other())
     # The same digest, as where weights were exchanged behind the program's back: nothing but the pixels can tell.
     names = sorted(path.stem for path in project.map_folder.glob("*.tif"))
     damaged = project.map_folder / f"{names[0]}.tif"
