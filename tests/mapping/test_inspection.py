@@ -112,7 +112,7 @@ def test_clouds_and_the_edges_of_scenes_are_no_stripes(seed: int) -> None:
     rows, columns = np.mgrid[:700, :700]
     seen = columns + rows * random.uniform(-0.4, 0.4) < random.uniform(300, 900)
     for _ in range(int(random.integers(0, 8))):
-        row, column, high, wide = random.uniform(0, 700, 4) * [1, 1, 0.1, 0.3]
+        row, column, high, wide = random.uniform(0, 700, 4) * [1, 1, 0.1, 0.15]
         seen &= ((rows - row) / (high + 20)) ** 2 + ((columns - column) / (wide + 20)) ** 2 > 1
     assert find_gaps(seen)[0] == ()
 

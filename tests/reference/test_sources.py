@@ -13,7 +13,7 @@ import pytest
 import shapely
 from tests.object_store import ObjectStore
 
-from bocage.errors import LayerError
+from bocage.errors import LayerError, SettingsError
 from bocage.grid import Window
 from bocage.project import Project
 from bocage.reference import sources as module
@@ -214,7 +214,7 @@ def test_what_is_not_in_the_store_is_named(make_project: Maker, object_store: Ob
         open_layer(tcd(f"{object_store.url}/t1.tif"), project)
     with pytest.raises(LayerError, match="no file is at 's3://"):
         open_layer(tcd(f"{object_store.url}/layers/*.tif"), project)
-    with pytest.raises(LayerError, match="names a variable"):
+    with pytest.raises(SettingsError, match="needs the environment variable BUCKET"):
         open_layer(tcd("s3://${BUCKET}/layers"), project)
     object_store.put("broken.tif", b"no raster")
     with pytest.raises(LayerError, match=r"broken\.tif cannot be opened"):

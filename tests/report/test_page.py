@@ -99,7 +99,7 @@ def test_page_escapes_what_it_is_given(page: str) -> None:
 def test_a_project_in_which_nothing_ran_has_a_page(build: Callable[..., Project], tmp_path: Path) -> None:
     page = write_report(build(tmp_path, complete=False)).outputs[0].read_text(encoding="utf-8")
     text = re.sub(r"\s+", " ", page)
-    assert text.count("Nothing to show yet") == 5
+    assert text.count("Nothing to show yet") == 6
     assert "Not assessed yet" in text
     assert text.count(">not run<") == 9
     assert "Nothing was refused" in text

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 _CELLS = 640  # a tile is looked at on a raster of at most so many cells an edge
 _LONG = 0.2  # a stripe is at least this share of the edge of the tile long
-_NARROW = 12  # and at least so many times as long as wide
+_NARROW = 16  # and at least so many times as long as wide
 _MOST = 5
 
 
