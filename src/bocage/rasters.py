@@ -124,6 +124,7 @@ def cog_bytes(
             blocksize=512,
             overview_resampling=overviews,
             predictor="STANDARD" if compression != "LZW" else "NO",
+            num_threads="ALL_CPUS",
             **({} if level is None else {"level": level}),
         )
         return bytes(cog.getbuffer())
