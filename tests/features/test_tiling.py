@@ -78,6 +78,7 @@ def assert_same(one: gpd.GeoDataFrame, other: gpd.GeoDataFrame) -> None:
 @example(shape="winding", seed=1, tile=5, isolated=True)
 @example(shape="corners", seed=2, tile=7, isolated=False)
 @example(shape="checker", seed=3, tile=9, isolated=True)
+@example(shape="corners", seed=698, tile=25, isolated=True)  # a tile of one row at the edge of the region
 def test_features_do_not_depend_on_the_tiling(shape: str, seed: int, tile: int, isolated: bool) -> None:
     mask = landscape(shape, seed)
     rules = Profile("small", patchy_area=(100.0, 800.0), forest_area=6000.0, linear_width=20.0,
@@ -113,6 +114,7 @@ def test_masks_and_classes_do_not_depend_on_where_the_tiles_lie(
 @settings(deadline=None, max_examples=30)
 @given(shape=st.sampled_from(SHAPES), seed=st.integers(0, 10_000), tile=st.integers(16, 64), smooth=st.booleans())
 @example(shape="checker", seed=0, tile=7, smooth=True)
+@example(shape="noise", seed=59, tile=59, smooth=False)  # a tile of one row at the edge of the region
 def test_polygons_are_valid_share_borders_and_give_back_their_cells(
     shape: str, seed: int, tile: int, smooth: bool
 ) -> None:

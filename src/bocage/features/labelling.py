@@ -186,16 +186,18 @@ def _rim(array: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]
     """Return rows and columns of the labelled cells in the two outermost rows and columns."""
     height, width = array.shape
     rows, columns = [], []
-    deep, wide = min(2, height // 2), min(2, width // 2)
-    for top, left, part in (
-        (0, 0, array[:deep]),
-        (height - deep, 0, array[height - deep :]),
-        (deep, 0, array[deep : height - deep, :wide]),
-        (deep, width - wide, array[deep : height - deep, width - wide :]),
+    # A tile at the edge of a region may be one cell high or wide: then that cell lies at both of its borders.
+    top, bottom = min(2, height), max(2, height - 2)
+    left, right = min(2, width), max(2, width - 2)
+    for down, across, part in (
+        (0, 0, array[:top]),
+        (bottom, 0, array[bottom:]),
+        (top, 0, array[top:bottom, :left]),
+        (top, right, array[top:bottom, right:]),
     ):
-        down, right = np.nonzero(part)
-        rows.append(down + top)
-        columns.append(right + left)
+        row, column = np.nonzero(part)
+        rows.append(row + down)
+        columns.append(column + across)
     return np.concatenate(rows), np.concatenate(columns)
 
 
