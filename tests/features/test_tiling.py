@@ -142,7 +142,7 @@ def test_polygons_are_valid_share_borders_and_give_back_their_cells(
     kinds = np.concatenate([[0], features["slf_class"]])[drawn]
     np.testing.assert_array_equal(kinds[found.kept], found.kinds[found.kept])
     # A neck adds a hundredth of a cell; smoothing may leave a few sixteenths of one where stairs meet.
-    assert features["area"].sum() == pytest.approx(found.kept.sum() * 25, rel=0.02)
+    assert features["area"].sum() == pytest.approx(found.kept.sum() * 25, rel=0.03)
 
 
 def test_of_two_features_of_one_class_none_share_a_border() -> None:
