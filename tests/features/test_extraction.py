@@ -8,7 +8,7 @@ import shapely
 from bocage.errors import FeatureError, ProjectError
 from bocage.features import extraction
 from bocage.features.extraction import extract_features
-from bocage.features.ground import blocks, cell_grid, find_islands, mapped_tiles, read_ground
+from bocage.features.ground import blocks, cell_grid, find_islands, mapped_tiles, read_region
 from bocage.features.profiles import PROFILES
 from bocage.files import write_json
 from bocage.grid import Bounds, Grid, Window
@@ -205,7 +205,7 @@ def test_the_blocks_of_a_production_cell_hold_its_masks_once(tmp_path: Path) -> 
         return read_probability(project, window)[0]
 
     (island,) = find_islands(project, mapped_tiles(project), grid)
-    whole = read_ground(project, island, grid, profile, mosaic, 10**9)
+    whole = read_region(project, island, grid, profile, mosaic, 10**9).ground(island.window)
     seen = np.zeros(island.window.shape, int)
     for window, ground in blocks(project, "E43N30", grid, profile, mosaic, 10**9, 64):
         place = window.slices(island.window)

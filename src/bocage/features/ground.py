@@ -261,13 +261,6 @@ def read_region(
     return Region(grid, frame, island.window, probability, planes, heights, sources, Lock())
 
 
-def read_ground(
-    project: Project, island: Island, grid: Grid, profile: Profile, mosaic: Mosaic, most_cells: int
-) -> Ground:
-    """Read a whole island at once; see :func:`read_region`, whose errors it raises."""
-    return read_region(project, island, grid, profile, mosaic, most_cells).ground(island.window)
-
-
 def blocks(
     project: Project, cell: str, grid: Grid, profile: Profile, mosaic: Mosaic, most_cells: int, tile: int = TILE
 ) -> Iterator[tuple[Window, Ground]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -177,12 +177,6 @@ def shared_window(tiling: Tiling, *bounds: Bounds | None) -> Window | None:
     for window in windows[1:]:
         shared = shared.intersection(window) if shared is not None else None
     return shared
-
-
-def tiles_within(tiling: Tiling, *bounds: Bounds | None) -> Iterable[Tile]:
-    """Yield the tiles that share pixels with every one of ``bounds``; None stands for everywhere."""
-    shared = shared_window(tiling, *bounds)
-    return tiling.tiles(shared) if shared is not None else ()
 
 
 def _all_jobs(catalogue: Catalogue, tiling: Tiling, recipe: Recipe, within: Window) -> Iterator[TileJob]:

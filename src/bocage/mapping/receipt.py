@@ -253,20 +253,11 @@ def _stamp(moment: datetime) -> str:
 
 def _footprint(grid: Grid, tile: Tile) -> dict[str, Any]:
     """Return geometry and bbox of a tile in longitude and latitude, as GeoJSON wants them."""
-    from pyproj import Transformer  # only a writer of receipts needs it
+    from bocage.scenes.footprint import geographic  # only a writer of receipts needs it
 
-    transformer = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
-    bounds = grid.bounds(tile.window)
-    corners = [
-        (bounds.left, bounds.bottom),
-        (bounds.right, bounds.bottom),
-        (bounds.right, bounds.top),
-        (bounds.left, bounds.top),
-    ]
-    ring = [[round(value, 9) for value in transformer.transform(*corner)] for corner in corners]
-    box = transformer.transform_bounds(*bounds.as_tuple())
+    box, ring = geographic(grid.bounds(tile.window), grid.crs)
     return {
-        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        "geometry": {"type": "Polygon", "coordinates": [[[round(value, 9) for value in corner] for corner in ring]]},
         "bbox": [round(value, 9) for value in box],
     }
 

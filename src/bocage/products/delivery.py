@@ -10,7 +10,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from bocage.files import write_json, write_text
 from bocage.grid import Bounds, Grid, Window
@@ -21,6 +20,7 @@ from bocage.products.item import Subject, item_of
 from bocage.products.naming import ProductName
 from bocage.products.suite import Layer, layer_of
 from bocage.products.writers import write_raster, write_vector, write_web_tiles
+from bocage.scenes.footprint import geographic
 from bocage.settings import ProductsSettings
 
 # What Bocage knows beyond the service lies in a folder of its own, under names that are not the service's.
@@ -139,16 +139,6 @@ class Delivery:
         item = self.folder / f"{name.stem}.json"
         write_json(item, item_of(subject, files, self.folder))
         return [*files, item]
-
-
-def geographic(bounds: Bounds, crs: str) -> tuple[tuple[float, float, float, float], list[tuple[float, float]]]:
-    """Return the box around a rectangle in degrees, and its corners as a closed ring, anticlockwise."""
-    transformer = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    left, bottom, right, top = bounds.as_tuple()
-    ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
-    corners = [(float(x), float(y)) for x, y in (transformer.transform(*corner) for corner in ring)]
-    west, south, east, north = (float(value) for value in transformer.transform_bounds(left, bottom, right, top))
-    return (west, south, east, north), corners
 
 
 def _layer(name: ProductName) -> Layer:

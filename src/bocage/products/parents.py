@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from bocage.grid import Grid
 from bocage.products.mosaic import MappedTile
 from bocage.scenes import Catalogue
+from bocage.scenes.footprint import polygonal
 from bocage.scenes.scene import Scene
 
 _COLUMNS: Mapping[str, str] = {
@@ -63,7 +64,7 @@ def parent_scenes(mosaic: Sequence[MappedTile], catalogue: Catalogue | None, gri
         scene = catalogue.scene(name) if catalogue is not None and name in known else None
         ground = shapely.union_all([grid.bounds(mapped.tile.window).polygon() for mapped in tiles[name]])
         if scene is not None:
-            ground = _areal(shapely.intersection(ground, scene.footprint))
+            ground = polygonal(shapely.intersection(ground, scene.footprint))
         if ground.is_empty:
             continue
         shapes.append(ground)
@@ -92,9 +93,3 @@ def _row(index: int, name: str, scene: Scene | None, ground: BaseGeometry, tiles
         "area_ref": clear.area / 1e6,
         "area_prod": scene.footprint.area / 1e6,
     }
-
-
-def _areal(shape: BaseGeometry) -> BaseGeometry:
-    """Return the polygons of a geometry: where a footprint only touches a tile, lines and points come with them."""
-    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
-    return shapely.MultiPolygon(parts) if len(parts) > 1 else (parts[0] if parts else shapely.Polygon())

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import rasterio.features
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+
+from bocage.features.labelling import components_of
+from bocage.features.vectors import located
 
 # Half the diagonal of the diamond that joins two cells at a corner, in cells.
 _JOINT = 0.1
@@ -41,8 +43,7 @@ class Pieces:
 
 def pieces_of(mask: NDArray[np.bool_]) -> Pieces:
     """Return the pieces of a mask; cells that share an edge or a corner are of one."""
-    count, array = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    return Pieces(np.asarray(array, np.int32), count - 1)
+    return Pieces(*components_of(mask))
 
 
 def outlines(pieces: Pieces, transform: Affine) -> NDArray[np.object_]:
@@ -64,8 +65,7 @@ def outlines(pieces: Pieces, transform: Affine) -> NDArray[np.object_]:
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(1, pieces.count + 2))
     united = np.array([_united(parts[order[start:stop]]) for start, stop in pairwise(bounds)], object)
-    scale, corner = np.array([transform.a, transform.e]), np.array([transform.c, transform.f])
-    return np.asarray(shapely.orient_polygons(shapely.transform(united, lambda xy: xy * scale + corner)), object)
+    return located(united, transform)
 
 
 def _joints(array: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:

@@ -16,6 +16,7 @@ from shapely.geometry import MultiPolygon, Polygon, box, shape
 from shapely.ops import unary_union
 
 from bocage.errors import SceneError
+from bocage.grid import Bounds
 
 # An edge of the footprint is followed by this many points at least, since a straight edge bends in another projection.
 _POINTS_PER_SIDE = 32
@@ -89,6 +90,16 @@ def project_outline(polygon: Polygon | MultiPolygon, source: str, target: str, s
 def transformer(source: str, target: str) -> Transformer:
     """Return the transformation between two CRS, x before y. It may be shared by threads; making one takes long."""
     return Transformer.from_crs(source, target, always_xy=True)
+
+
+def geographic(bounds: Bounds, crs: str) -> tuple[tuple[float, float, float, float], list[tuple[float, float]]]:
+    """Return the box around a rectangle in degrees, and its corners as a closed ring, anticlockwise."""
+    change = transformer(crs, "EPSG:4326")
+    left, bottom, right, top = bounds.as_tuple()
+    ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+    corners = [(float(x), float(y)) for x, y in (change.transform(*corner) for corner in ring)]
+    west, south, east, north = (float(value) for value in change.transform_bounds(left, bottom, right, top))
+    return (west, south, east, north), corners
 
 
 def polygonal(geometry: shapely.Geometry) -> Polygon | MultiPolygon:

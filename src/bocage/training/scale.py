@@ -35,15 +35,19 @@ def resample(
     """
     if image.shape[-1] == edge and image.shape[-2] == edge:
         return image, label
+    return _resampled(image, edge), _resize(label, edge, "nearest")
+
+
+def _resampled(image: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
     valid = image.any(axis=0)
     if valid.all():
         # Bytes are averaged and rounded as floats are, in a third of the time.
-        return np.maximum(_resize(image, edge, "smooth"), np.uint8(1)), _resize(label, edge, "nearest")
+        return np.maximum(_resize(image, edge, "smooth"), np.uint8(1))
     share = _resize(valid[np.newaxis].astype(np.float32), edge, "smooth")
     values = _resize(image.astype(np.float32), edge, "smooth") / np.maximum(share, np.float32(1e-6))
     stays = _resize(valid[np.newaxis].astype(np.uint8), edge, "nearest").astype(bool)
     values = np.where(stays & (share > 0), np.clip(values, 1, 255), np.float32(0))
-    return np.rint(values).astype(np.uint8), _resize(label, edge, "nearest")
+    return np.rint(values).astype(np.uint8)
 
 
 def coarsen(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -56,9 +60,9 @@ def coarsen(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     if small >= edge:
         return image
     valid = image.any(axis=0)
-    few, _ = resample(image, image[:1], small)
+    few = _resampled(image, small)
     if valid.all():
-        return resample(few, few[:1], edge)[0]
+        return _resampled(few, edge)
     share = _resize(few.any(axis=0)[np.newaxis].astype(np.float32), edge, "smooth")
     values = _resize(few.astype(np.float32), edge, "smooth") / np.maximum(share, 1e-6)
     # Where all around was left out the pixel itself is kept: it is valid, and something has to be there.
