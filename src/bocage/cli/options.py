@@ -53,7 +53,7 @@ def answer_refusals(refused: Sequence[Refusal]) -> None:
     """Print for a person what was left out, why, and the mend."""
     for one in refused:
         mend = f"\n  mend: {advise(one.mend)}" if one.mend else ""
-        output.print(f"refused {one.subject}: {one.reason}{mend}", markup=False, highlight=False)
+        output.print(f"refused {one}{mend}", markup=False, highlight=False)
 
 
 def read_numbers(text: str, option: str) -> list[int]:
@@ -96,7 +96,7 @@ def finish(receipts: Sequence[Receipt], *, as_json: bool) -> None:
             )
             for refusal in receipt.refused:
                 mend = f"\n    mend: {advise(refusal.mend)}" if refusal.mend else ""
-                output.print(f"  refused {refusal.subject}: {refusal.reason}{mend}", markup=False, highlight=False)
+                output.print(f"  refused {refusal}{mend}", markup=False, highlight=False)
     if any(receipt.refused for receipt in receipts):
         raise typer.Exit(1)
 
