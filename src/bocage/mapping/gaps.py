@@ -2,8 +2,8 @@
 
 A failed line of a sensor or a lost strip of a file leaves a stripe; a cloud or the edge of a scene does not. A gap is a
 stripe where it is straight, long and narrow, whatever its direction: its length and width are those of the rectangle
-with its second moments (a uniform rectangle of edge e has the variance e^2 / 12 along it). And its width is the same all
-along, or changes evenly: clouds in a row are long and narrow, too, but bulge.
+with its second moments (a uniform rectangle of edge e has the variance e^2 / 12 along it). And its width is the same
+all along, or changes evenly: clouds in a row are long and narrow, too, but bulge.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _stripe(
 
 
 def _unevenness(along: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """Return how far the width along a gap is from one that changes evenly, as a share of its mean (root mean square)."""
+    """Return the root mean square of the width along a gap off one that changes evenly, as a share of the mean."""
     ends = (along.min() - 0.5, along.max() + 0.5)
     width, edges = np.histogram(along, bins=_PARTS, range=ends, weights=weight)
     middle = edges[:-1] - edges[:-1].mean()
