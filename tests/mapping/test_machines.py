@@ -125,7 +125,7 @@ def test_a_run_is_compared_with_its_plan() -> None:
     load = Load(2, 200, 1000, 2, 1)
     planned = estimate(load, [Machine("a", 1, 1, 10.0)], startup=5, ending=1)
     mapped = [summary(90, 9, 1, 1, 600), summary(90, 9, 1, 1, 500)]
-    course = Course(preparing=4, starting=2, mapping=22, ending=0.5)
+    course = Course(preparing=4, starting=2, mapping=22, ending=0.5, isolated=True)
     figures = Reckoning.of(planned, load, mapped, course, source="a test").as_dict()
     assert (figures["planned_seconds"], figures["seconds"], figures["chips_ratio"]) == (26.0, 28.5, 0.9)
     assert figures["ratio"] == pytest.approx(28.5 / 26, abs=1e-4)

@@ -94,12 +94,10 @@ def test_files_are_read_by_whole_blocks() -> None:
     footprints = np.array([scene.footprint], dtype=object)
     tile = TILING.tile_at(2, 2).window
     pairs = find_incidence(footprints, TILING, LATTICE, tile)
-    bounds, corners = shapely.bounds(footprints), corners_of([scene], GRID)
-    bare, blocks = (
-        read_shares(pairs, bounds, corners, TILING, LATTICE, margins)[0]
-        for margins in (None, block_margins([scene], GRID))
-    )
-    pixels = round(8000 * bare**0.5)
-    starts = tile.column + np.arange(512)
-    met = np.mean([((start + pixels - 1) // 512 - start // 512 + 1) * 512 for start in starts])
-    assert blocks == pytest.approx((met / 8000) ** 2)
+    bounds, corners, margins = shapely.bounds(footprints), corners_of([scene], GRID), block_margins([scene], GRID)
+    share = read_shares(pairs, bounds, corners, TILING, LATTICE, margins)[0]
+    met = []
+    for chips in (LATTICE.columns(tile), LATTICE.rows(tile)):
+        starts, pixels = np.arange(512), chips[-1] + LATTICE.chip - chips[0]
+        met.append(np.mean((starts + pixels - 1) // 512 + 1) * 512)
+    assert share == pytest.approx(met[0] * met[1] / 8000**2)

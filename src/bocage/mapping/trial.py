@@ -40,13 +40,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("bocage")
 
 SOURCE = "tiles on trial on this machine"
-_CHIPS_SECONDS = 0.5
+_CHIPS_SECONDS = 1.0
 """Seconds that the model may take for the chips of the largest tile, where it is so fast."""
 _ENOUGH = 1.5
 """Seconds after which no further round is begun."""
 _ROUNDS = 2
-_PIXELS = 2048
-"""Pixels along the edge of a made-up scene at most, where a chip is not larger."""
+_PIXELS = 1536
+"""Pixels along the edge of what a made-up scene shows at most, where a chip is not larger."""
+_BLOCK = 512
 _TEXTURE = 256
 _WIDE = "trial-wide"
 
@@ -143,7 +144,10 @@ def _corner(tile: Window, edge: int) -> Window:
 
 
 def _twin(scene: Scene, grid: Grid, window: Window, path: Path) -> Scene:
-    """Write a raster like that of a scene which shows a window of the lattice, and return its scene."""
+    """Write a raster like that of a scene which shows a window of the lattice, and return its scene.
+
+    The raster is larger than what the scene shows: whole blocks are decoded for a window that begins somewhere in one.
+    """
     bounds = grid.bounds(window)
     x = np.array([bounds.left, bounds.right, bounds.right, bounds.left])
     y = np.array([bounds.top, bounds.top, bounds.bottom, bounds.bottom])
@@ -156,7 +160,9 @@ def _twin(scene: Scene, grid: Grid, window: Window, path: Path) -> Scene:
     # On the pixels of the scene, so that what lies on the lattice is read as such.
     left = scene.transform.c + math.floor((min(x) - scene.transform.c) / across + 1e-6) * across
     top = scene.transform.f + math.ceil((max(y) - scene.transform.f) / down - 1e-6) * down
-    shape = (max(math.ceil((top - min(y)) / down - 1e-6), 1), max(math.ceil((max(x) - left) / across - 1e-6), 1))
+    rows = max(math.ceil((top - min(y)) / down - 1e-6), 1) + _BLOCK - 1
+    columns = max(math.ceil((max(x) - left) / across - 1e-6), 1) + _BLOCK - 1
+    left, top, shape = left - _BLOCK // 2 * across, top + _BLOCK // 2 * down, (rows, columns)
     transform = Affine(across, 0, left, 0, -down, top)
     _write(path, scene, shape, transform)
     part = replace(
@@ -168,7 +174,10 @@ def _twin(scene: Scene, grid: Grid, window: Window, path: Path) -> Scene:
 
 
 def _write(path: Path, scene: Scene, shape: tuple[int, int], transform: Affine) -> None:
-    """Write a raster of texture that takes about as long to decode as imagery does."""
+    """Write a raster of texture that takes about as long to decode as imagery does.
+
+    Below the size of two blocks it is a single one: as much as blocks of files hold around such a window on average.
+    """
     dtype = np.dtype(scene.image.dtype)
     random = np.random.default_rng(0)
     rows, columns = (-(-edge // _TEXTURE) for edge in shape)
@@ -180,9 +189,10 @@ def _write(path: Path, scene: Scene, shape: tuple[int, int], transform: Affine) 
         values = low + (high - low) * (0.2 + 0.4 * coarse + 0.2 * random.random(coarse.shape))
         values[values == scene.nodata] = (low + high) / 2
         bands.append(np.tile(values.astype(dtype), (rows, columns))[: shape[0], : shape[1]])
+    block = _BLOCK if min(shape) >= 2 * _BLOCK - 1 else 16 * -(-max(shape) // 16)
     with rasterio.open(
         path, "w", driver="GTiff", count=len(bands), height=shape[0], width=shape[1], dtype=dtype.name,
-        crs=scene.crs, transform=transform, nodata=scene.nodata, tiled=True, blockxsize=512, blockysize=512,
+        crs=scene.crs, transform=transform, nodata=scene.nodata, tiled=True, blockxsize=block, blockysize=block,
         compress="DEFLATE", zlevel=1, predictor=2 if dtype.kind in "ui" else 3, interleave="pixel",
     ) as file:  # fmt: skip
         file.write(np.stack(bands))
