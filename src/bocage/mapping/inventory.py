@@ -160,7 +160,8 @@ class Inventory:
             )
         models = Counter(receipt.model for receipt in receipts.values())
         if len(models) > 1:
-            parts = ", ".join(f"{model[:12]} made {count}" for model, count in models.most_common())
+            ranked = sorted(models.items(), key=lambda each: (-each[1], each[0]))
+            parts = ", ".join(f"{model[:12]} made {count}" for model, count in ranked)
             raise MappingError(
                 f"the mosaic in {self._storage.root} was made by {len(models)} models ({parts}); what it means would "
                 "change from tile to tile",
