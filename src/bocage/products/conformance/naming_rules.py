@@ -39,14 +39,14 @@ class Named:
     forced: bool = False
 
 
-@rule("name.pattern", "error", "The name follows a pattern of the service.", f"{QC}; {NAMES}")
+@rule("name.pattern", "error", "The name follows a pattern of the service for small landscape features.", f"{QC}; {NAMES}")
 def _pattern(named: Named) -> Finding | Skip | None:
     if named.forced:
         return Skip("the caller said which layer it is")
     if named.layer is not None:
         return None
     return Finding(
-        f"{named.stem!r} follows no pattern of the service, so that no other rule can be applied",
+        f"{named.stem!r} is no name of a layer of small landscape features, so that no other rule can be applied",
         "name it as the reference page on these rules shows, or say what it is: --layer swf --year 2021",
     )
 
