@@ -96,8 +96,10 @@ def _area(named: Named) -> Finding | Skip | None:
     if layer is None or layer.area_kind == "none":
         return Skip("the name says nothing")
     if layer.profile == 2015:
-        if layer.area_kind not in {"europe", "cell"} and layer.area not in COUNTRIES_2015:
-            return Finding(f"{layer.area} is no country of 2015", "write the code of a country, e.g. FR, or eu")
+        if layer.form == "r100m" and layer.area_kind != "europe":
+            return Finding(f"{layer.area} is not Europe, which the layers of 100 m cover", "write eu")
+        if layer.form != "r100m" and layer.area not in COUNTRIES_2015:
+            return Finding(f"{layer.area} is no country of 2015", "write the code of a country, e.g. FR")
         if layer.region is not None and layer.region not in REGIONS_2015:
             return Finding(f"there is no region {layer.region}; they are 1 to {max(REGIONS_2015)}", "correct the name")
         return None
@@ -109,10 +111,6 @@ def _area(named: Named) -> Finding | Skip | None:
 @rule("name.region", "warning", "In 2015 the region has three digits and stands after the system of coordinates.", QC,
       years=(2015, 2015))  # fmt: skip
 def _region(named: Named) -> Finding | Skip | None:
-    if named.layer is not None and named.layer.area_kind == "cell":
-        return Finding(
-            f"the cell {named.layer.area} stands for a region", "the layers of 2015 come by regions of countries"
-        )
     if named.layer is None or named.layer.region is None:
         return Skip("the name holds no region")
     digits = r"\d{3}" if named.raster else r"0*\d+"
