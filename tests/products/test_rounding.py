@@ -15,7 +15,9 @@ from tests.features.landscape import disk, origin, rectangle
 def stepped(radius: float, x: float = 0.0, y: float = 0.0) -> shapely.Polygon:
     """A disk along the edges of 5 m cells."""
     centres = np.arange(-20, 20) * 5 + 2.5
-    cells = [box(a - 2.5, b - 2.5, a + 2.5, b + 2.5) for a in centres for b in centres if np.hypot(a - x, b - y) <= radius]
+    cells = [
+        box(a - 2.5, b - 2.5, a + 2.5, b + 2.5) for a in centres for b in centres if np.hypot(a - x, b - y) <= radius
+    ]
     return shapely.union_all(cells)
 
 

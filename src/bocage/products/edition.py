@@ -44,7 +44,7 @@ class Edition:
     before: int | None = None
 
     def name(self, variable: Variable, form: Form, place: str) -> ProductName:
-        """Return the name of a layer of a cell, a region (country_number), an area of two letters or a town (code_name)."""
+        """Return the name of a layer of a cell, a region (fr_123), an area of two letters or a town (code_name)."""
         settings, epsg = self.project.settings.products, epsg_of(self.grid.crs)
         version, revision, date = settings.version, settings.revision, self.date
         if self.convention in {"2015", "2018"}:

@@ -22,7 +22,9 @@ REGIONS_2015 = 136
 _REGION = re.compile(r"([a-z]{2})_(\d{1,3})")
 
 
-def units_of(project: Project, convention: Convention, cells: Iterable[str], region: str | None) -> dict[str, list[str]]:
+def units_of(
+    project: Project, convention: Convention, cells: Iterable[str], region: str | None
+) -> dict[str, list[str]]:
     """Group production cells by what the files of a release cover.
 
     Parameters
@@ -61,14 +63,11 @@ def _region(region: str | None) -> str:
     if region is None:
         raise ProductError(
             f"the layers of 2015 come by {REGIONS_2015} regions of countries, and no document says where these lie",
-            'say which one the project maps, as country and number: --region fr_123, or region = "fr_123" in [products]; '
-            "or choose another profile",
+            'say which one the project maps: --region fr_123 (country and number), or region = "fr_123" in [products]',
         )
     found = _REGION.fullmatch(region.lower())
     if found is None or not 1 <= int(found[2]) <= REGIONS_2015:
-        raise ProductError(
-            f"{region!r} is no region of 2015", f"write country and number, 1 to {REGIONS_2015}: fr_123"
-        )
+        raise ProductError(f"{region!r} is no region of 2015", f"write country and number, 1 to {REGIONS_2015}: fr_123")
     return f"{found[1]}_{int(found[2]):03d}"
 
 

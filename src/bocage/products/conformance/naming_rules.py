@@ -39,7 +39,9 @@ class Named:
     forced: bool = False
 
 
-@rule("name.pattern", "error", "The name follows a pattern of the service for small landscape features.", f"{QC}; {NAMES}")
+@rule(
+    "name.pattern", "error", "The name follows a pattern of the service for small landscape features.", f"{QC}; {NAMES}"
+)
 def _pattern(named: Named) -> Finding | Skip | None:
     if named.forced:
         return Skip("the caller said which layer it is")
@@ -96,15 +98,20 @@ def _area(named: Named) -> Finding | Skip | None:
     if layer is None or layer.area_kind == "none":
         return Skip("the name says nothing")
     if layer.profile == 2015:
-        if layer.form == "r100m" and layer.area_kind != "europe":
-            return Finding(f"{layer.area} is not Europe, which the layers of 100 m cover", "write eu")
-        if layer.form != "r100m" and layer.area not in COUNTRIES_2015:
-            return Finding(f"{layer.area} is no country of 2015", "write the code of a country, e.g. FR")
-        if layer.region is not None and layer.region not in REGIONS_2015:
-            return Finding(f"there is no region {layer.region}; they are 1 to {max(REGIONS_2015)}", "correct the name")
-        return None
+        return _area_finding_2015(layer)
     if layer.area_kind in {"country", "other"}:
         return Finding(f"{layer.area} is no cell and no overseas region", "write the cell, e.g. e34n27")
+    return None
+
+
+def _area_finding_2015(layer: Layer) -> Finding | None:
+    if layer.form == "r100m":
+        whole = layer.area_kind == "europe"
+        return None if whole else Finding(f"{layer.area} is not Europe, which the layers of 100 m cover", "write eu")
+    if layer.area not in COUNTRIES_2015:
+        return Finding(f"{layer.area} is no country of 2015", "write the code of a country, e.g. FR")
+    if layer.region is not None and layer.region not in REGIONS_2015:
+        return Finding(f"there is no region {layer.region}; they are 1 to {max(REGIONS_2015)}", "correct the name")
     return None
 
 
