@@ -190,8 +190,11 @@ def test_what_stands_at_the_border_of_production_cells_is_judged_alike_from_both
     assert [path.stem for path in outcome.outputs] == ["E43N30", "E44N30"]
     west, east = (gpd.read_parquet(path) for path in outcome.outputs)
     assert west["slf_class"].tolist() == east["slf_class"].tolist() == [1]
-    assert west["truncated"].all()
-    assert east["truncated"].all()
+    assert west["whole_id"].tolist() == east["whole_id"].tolist() == west["feature_id"].tolist()
+    assert west["pieces"].tolist() == east["pieces"].tolist() == [2]
+    assert west["width_m"].tolist() == east["width_m"].tolist()
+    assert not west["truncated"].any()
+    assert not east["truncated"].any()
     assert west.total_bounds[2] == east.total_bounds[0] == 4_400_000
     assert shapely.area(np.concatenate([west.geometry.values, east.geometry.values])).sum() == pytest.approx(1000)
 

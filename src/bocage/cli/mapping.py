@@ -19,7 +19,8 @@ def map_(
     ] = False,
     engine: Annotated[Literal["local", "ray"] | None, typer.Option(help="Where the workers run.")] = None,
     bbox: Annotated[
-        tuple[float, float, float, float] | None, typer.Option(help="Left bottom right top, in the units of the grid.")
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="LEFT BOTTOM RIGHT TOP", help="Only this ground, in the units of the grid."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 chooses by the machine.")] = None,
     machine: Annotated[

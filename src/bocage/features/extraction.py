@@ -1,8 +1,9 @@
 """The stage "features": from the mosaic and the reference layers to one table of features per production cell.
 
-Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 8 bytes per cell,
-and one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts is two features,
-one in each cell, both ``truncated``; of what class it is, is judged with a margin of the other cell.
+Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 5 bytes per cell,
+and one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts has a piece in
+either cell. Of what class it is, is judged with a margin of the other cell, and when all cells are made, the pieces
+learn of each other (:mod:`bocage.features.wholes`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pandas as pd
 
 from bocage.errors import FeatureError, ProjectError
 from bocage.features.context_layers import open_context
-from bocage.features.derivation import MOST_CELLS, empty_features, table_of
+from bocage.features.derivation import MOST_CELLS, Derived, derive, empty_features
 from bocage.features.ground import (
     LAYERS,
     Island,
@@ -30,6 +31,7 @@ from bocage.features.ground import (
     neighbours,
     read_region,
 )
+from bocage.features.joining import border_file, join_cells, write_border
 from bocage.features.masks import UNKNOWN
 from bocage.features.profiles import Profile, profile_of
 from bocage.files import digest_file, digest_json, whole_file, write_json
@@ -42,7 +44,7 @@ from bocage.progress import track
 from bocage.project import Project
 
 _log = logging.getLogger("bocage")
-_RULES = 2  # Raised when the derivation changes, so that older results are made again.
+_RULES = 3  # Raised when the derivation changes, so that older results are made again.
 
 
 def extract_features(project: Project) -> Outcome:
@@ -85,6 +87,10 @@ def extract_features(project: Project) -> Outcome:
             refused.append(Refusal.of(cell, error))
     if not outputs:
         raise FeatureError(refused[0].reason, refused[0].mend)
+    for cell in join_cells(project, cells, grid.resolution, profile):
+        path = project.features_folder / f"{cell}.parquet"
+        cells[cell] |= _figures(gpd.read_parquet(path))
+        _write_receipt(project, cell, {**_receipt(project, cell), "sha256": digest_file(path), "figures": cells[cell]})
     return Outcome(tuple(outputs), {"profile": profile.name, **_sum(cells.values()), "cells": cells}, tuple(refused))
 
 
@@ -92,12 +98,15 @@ def _derive(
     project: Project, cell: str, islands: list[Island], grid: Grid, profile: Profile, inputs: str
 ) -> dict[str, Any]:
     """Derive the features of one production cell, write them and return its figures."""
-    tables, figures = [empty_features(grid.crs)], {"observed_km2": 0.0, "woody_km2": 0.0, "forest_km2": 0.0}
+    tables, borders = [empty_features(grid.crs)], []
+    figures: dict[str, Any] = {"observed_km2": 0.0, "woody_km2": 0.0, "forest_km2": 0.0}
     for island in islands:
         region = read_region(
             project, island, grid, profile, lambda window: read_probability(project, window)[0], MOST_CELLS
         )
-        tables.append(features_on(region, profile))
+        found = features_on(region, profile)
+        borders.append(found.border.moved(sum(len(table) for table in tables)))
+        tables.append(found.table)
         own = island.window.slices(region.frame.window)
         woody, forest = region.planes.woody[own], region.planes.forest[own]
         size = grid.resolution**2 / 1e6
@@ -110,15 +119,17 @@ def _derive(
     path = project.features_folder / f"{cell}.parquet"
     with whole_file(path) as temporary:
         features.to_parquet(temporary, index=False, write_covering_bbox=True)
+    border = border_file(project, cell)
+    write_border(border, borders)
     figures |= _figures(features)
-    receipt = {"inputs": inputs, "sha256": digest_file(path), "figures": figures}
-    write_json(path.with_suffix(".json"), receipt)
+    digests = {"sha256": digest_file(path), "border": digest_file(border)}
+    _write_receipt(project, cell, {"inputs": inputs, **digests, "figures": figures})
     return figures
 
 
-def features_on(region: Region, profile: Profile) -> gpd.GeoDataFrame:
+def features_on(region: Region, profile: Profile) -> Derived:
     """Return the features of an island."""
-    return table_of(
+    return derive(
         region.planes,
         region.frame,
         region.grid.resolution,
@@ -186,15 +197,25 @@ def tile_digest(project: Project, tile: str) -> str:
 
 def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:
     """Return the figures of a production cell that is done and up to date, or None."""
-    path = project.features_folder / f"{cell}.parquet"
-    try:
-        receipt = json.loads(path.with_suffix(".json").read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    if not isinstance(receipt, dict) or receipt.get("inputs") != inputs or not path.is_file():
+    receipt = _receipt(project, cell)
+    files = {"sha256": project.features_folder / f"{cell}.parquet", "border": border_file(project, cell)}
+    if receipt.get("inputs") != inputs or not all(path.is_file() for path in files.values()):
         return None
     figures: dict[str, Any] = receipt["figures"]
-    return figures if receipt.get("sha256") == digest_file(path) else None
+    return figures if all(receipt.get(name) == digest_file(path) for name, path in files.items()) else None
+
+
+def _receipt(project: Project, cell: str) -> dict[str, Any]:
+    """Return the receipt of a production cell, empty where there is none that can be read."""
+    try:
+        receipt = json.loads((project.features_folder / f"{cell}.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return receipt if isinstance(receipt, dict) else {}
+
+
+def _write_receipt(project: Project, cell: str, receipt: dict[str, Any]) -> None:
+    write_json(project.features_folder / f"{cell}.json", receipt)
 
 
 def _remove_stale(project: Project, islands: Iterable[str]) -> None:
@@ -203,6 +224,7 @@ def _remove_stale(project: Project, islands: Iterable[str]) -> None:
     for receipt in project.features_folder.glob("*.json"):
         if receipt.stem not in current:
             receipt.with_suffix(".parquet").unlink(missing_ok=True)
+            border_file(project, receipt.stem).unlink(missing_ok=True)
             receipt.unlink()
 
 
