@@ -21,11 +21,12 @@ from bocage.features.ground import Ground, Island, blocks
 from bocage.features.profiles import profile_of
 from bocage.grid import Grid, Window
 from bocage.mapping import read_probability
+from bocage.products.attributes import count_values
 from bocage.products.colours import OUTSIDE
 from bocage.products.confidence import confidence
 from bocage.products.density import density
 from bocage.products.naming import Convention, Variable
-from bocage.products.outlines import drawn, merged
+from bocage.products.outlines import ADDITIONAL, drawn, merged
 from bocage.products.suite import layer_of
 from bocage.products.writers import CELL, padded
 from bocage.project import Project
@@ -140,14 +141,13 @@ def _rasters_of(project: Project, cell: str, islands: list[Island], grid: Grid) 
 
 def _areas(rasters: _Rasters) -> dict[str, float]:
     """Return the areas of what layers show, and of what is known, in km2."""
-    size = CELL**2 / 1e6
-    areas = {
-        f"{variable}_km2": float(np.isin(array, (1, 3)).sum() * size)
-        for variable, array in rasters.items()
-        if variable != "wvcl"
-    }
-    if "wvl" in rasters:
-        areas["observed_km2"] = float((rasters["wvl"] != OUTSIDE).sum() * size)
+    size, areas = CELL**2 / 1e6, dict[str, float]()
+    for variable, array in rasters.items():
+        if variable != "wvcl":
+            counts = count_values(array)
+            areas[f"{variable}_km2"] = float((counts[1] + counts[ADDITIONAL]) * size)
+            if variable == "wvl":
+                areas["observed_km2"] = float((counts.sum() - counts[OUTSIDE]) * size)
     return areas
 
 
