@@ -19,7 +19,8 @@ def map_(
     ] = False,
     engine: Annotated[Literal["local", "ray"] | None, typer.Option(help="Where the workers run.")] = None,
     bbox: Annotated[
-        tuple[float, float, float, float] | None, typer.Option(help="Left bottom right top, in the units of the grid.")
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="LEFT BOTTOM RIGHT TOP", help="Only this ground, in the units of the grid."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 chooses by the machine.")] = None,
     machine: Annotated[
@@ -61,15 +62,24 @@ def in_words(figures: dict[str, Any]) -> dict[str, str]:
     words["measured"] = (
         f"{rates['chips_per_second']:.3g} chips/s a worker"
         + (f", {read:.3g} MB/s" if read is not None else "")
-        + f", efficiency {rates['efficiency']:.2f}, by {rates['source']}"
+        + f", efficiency {rates['efficiency']:.2f}, {rates['tile_seconds']:.2g} s a tile, "
+        + f"{rates['scene_seconds']:.2g} s a scene of it, by {rates['source']}"
     )
     for machine in figures["machines"]:
         pace = f"{machine['workers']} workers, {machine['chips_per_second']:.4g} chips/s"
         words[f"{machine['count']} x {machine['name']}"] = f"{pace}, held up by {machine['bottleneck']}"
     costs = ", ".join(f"{cost:.2f} {currency}" for currency, cost in figures["costs"].items())
-    words["time"] = f"{figures['hours']:.3g} hours" + (f", {costs}" if costs else "")
+    words["time"] = _duration(figures["hours"]) + (f", {costs}" if costs else "")
     words["bottleneck"] = figures["bottleneck"]
     return words
+
+
+def _duration(hours: float) -> str:
+    """Return a time in the unit that suits it."""
+    for size, unit in ((1.0, "hours"), (60.0, "minutes")):
+        if hours * size >= 1:
+            return f"{hours * size:.3g} {unit}"
+    return f"{hours * 3600:.3g} seconds"
 
 
 def _chosen(project: Project, given: list[str] | None) -> list[MachineSettings]:

@@ -11,7 +11,6 @@ from typing import Any
 import geopandas as gpd
 
 from bocage.errors import ProductError, ProjectError
-from bocage.features.extraction import tile_digest
 from bocage.features.ground import Island, cell_grid, find_islands, layers_of, mapped_tiles
 from bocage.files import digest_file, digest_json
 from bocage.grid import Grid, Window
@@ -21,7 +20,7 @@ from bocage.products.cell_receipt import finish, finished, remove_stale
 from bocage.products.conformance import check_products
 from bocage.products.density import coarse
 from bocage.products.edition import Edition, edition_of
-from bocage.products.mosaic import MappedTile, holes, read_mosaic, require_one_map
+from bocage.products.mosaic import MappedTile, holes, read_mosaic
 from bocage.products.naming import Convention, Form, Variable, epsg_of
 from bocage.products.staging import staged
 from bocage.products.suite import convention_of, layer_of
@@ -58,9 +57,10 @@ def write_products(project: Project, profile: str | None = None) -> Outcome:
     ------
     ProjectError
         If nothing is mapped yet, or a production cell has no features yet.
+    MappingError
+        If the mosaic is not one map of one model.
     ProductError
-        If the mosaic is not one map of one model, the system has no EPSG code, or production cells do not lie on
-        multiples of 1000 m.
+        If the system has no EPSG code, or production cells do not lie on multiples of 1000 m.
     LayerError
         If a registered layer cannot be read.
     """
@@ -69,7 +69,7 @@ def write_products(project: Project, profile: str | None = None) -> Outcome:
     tiles = mapped_tiles(project)
     _check_cells(project)
     mosaic = read_mosaic(project, tiles)
-    require_one_map(mosaic, project.grid)
+    cogs = {mapped.tile.id: mapped.cog for mapped in mosaic}
     grid = cell_grid(project, CELL)
     islands: dict[str, list[Island]] = {}
     for island in find_islands(project, tiles, grid):
@@ -93,7 +93,7 @@ def write_products(project: Project, profile: str | None = None) -> Outcome:
     written: list[Path] = []
     cells: dict[str, Any] = {}
     for cell, own in track(islands.items(), "writing products"):
-        inputs = _inputs(edition, own, stamps)
+        inputs = _inputs(edition, own, cogs, stamps)
         receipt = finished(project, cell, inputs) or _write_cell(edition, cell, own, inputs)
         written += [project.products_folder / name for name in receipt["files"]]
         cells[cell] = receipt["figures"]
@@ -209,7 +209,7 @@ def _check_cells(project: Project) -> None:
         )
 
 
-def _inputs(edition: Edition, islands: list[Island], stamps: list[str]) -> str:
+def _inputs(edition: Edition, islands: list[Island], cogs: Mapping[str, str], stamps: list[str]) -> str:
     """Return the digest of everything that the layers of a production cell depend on."""
     project = edition.project
     tiles = sorted(tile for island in islands for tile in island.tiles)
@@ -219,7 +219,7 @@ def _inputs(edition: Edition, islands: list[Island], stamps: list[str]) -> str:
             "features": digest_file(_features_file(project, islands[0].cell)),
             "settings": [project.settings.products.model_dump(), project.settings.features.model_dump()],
             "grid": project.settings.grid.model_dump(),
-            "tiles": {tile: tile_digest(project, tile) for tile in tiles},
+            "tiles": {tile: cogs[tile] for tile in tiles},
             "layers": stamps,
             "profile": edition.convention,
             "date": edition.date,

@@ -92,7 +92,9 @@ def catalogue_scenes(
     fresh, accepted = run.recognise(found, stay)
     left = accepted | stay
     if not left:
-        first = found.refused[0]
+        first, *others = found.refused
+        for refusal in others:
+            _log.warning("refused %s", refusal)
         raise SceneError(
             f"no scenes: all {len(found.refused)} deliveries were refused; first: {first.reason}", first.mend
         )

@@ -57,10 +57,22 @@ class GridSettings(Section):
         for name, size in (("tile_size", self.tile_size), ("cell_size", self.cell_size)):
             pixels = size / self.resolution
             if abs(pixels - round(pixels)) > 1e-4:
-                raise ValueError(f"{name} {size} m is not a whole number of {self.resolution} m pixels")
+                problem = f"{name} {size} m is not a whole number of {self.resolution} m pixels"
+                raise ValueError(f"{problem}; {self._nearest()}")
         if abs(self.cell_size / self.tile_size - round(self.cell_size / self.tile_size)) > 1e-9:
-            raise ValueError(f"cell_size {self.cell_size} m is not a multiple of tile_size {self.tile_size} m")
+            problem = f"cell_size {self.cell_size} m is not a multiple of tile_size {self.tile_size} m"
+            raise ValueError(f"{problem}; {self._nearest()}")
         return self
+
+    def _nearest(self) -> str:
+        """Return the sizes nearest to those given that fit the pixels and each other, in words."""
+        pixels = max(round(self.tile_size / self.resolution), 1)
+        cell = max(round(self.cell_size / (pixels * self.resolution)), 1) * pixels
+        sizes = (
+            f"{name} = {round(count * self.resolution, 6):.10g}"
+            for name, count in (("tile_size", pixels), ("cell_size", cell))
+        )
+        return f"the nearest that fit: {', '.join(sizes)}"
 
 
 class AreaSettings(Section):
