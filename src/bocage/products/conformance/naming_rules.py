@@ -49,7 +49,7 @@ def _pattern(named: Named) -> Finding | Skip | None:
         return None
     return Finding(
         f"{named.stem!r} is no name of a layer of small landscape features, so that no other rule can be applied",
-        "name it as the reference page on these rules shows, or say what it is: --layer swf --year 2021",
+        "name it as the page on the products shows (Releases), or say what it is: --layer swf --year 2021",
     )
 
 
