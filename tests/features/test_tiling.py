@@ -141,8 +141,22 @@ def test_polygons_are_valid_share_borders_and_give_back_their_cells(
     )
     kinds = np.concatenate([[0], features["slf_class"]])[drawn]
     np.testing.assert_array_equal(kinds[found.kept], found.kinds[found.kept])
-    # A neck adds a hundredth of a cell; smoothing may leave a few sixteenths of one where stairs meet.
-    assert features["area"].sum() == pytest.approx(found.kept.sum() * 25, rel=0.03)
+    more = features["area"].sum() / 25 - found.kept.sum()
+    if smooth:
+        # A slanting line has the same area on both sides but at its ends, so what is lost grows with the outline, not with
+        # the area: most along diagonals of single cells, 1/80 of a cell per edge of outline.
+        assert abs(more) <= shapely.length(outlines).sum() / 5 / 64
+    else:
+        # A neck adds a hundredth of a cell, and nothing else changes the area of the cells.
+        assert -1e-9 <= more <= 0.01 * necks(np.where(found.kept, found.kinds, 0)) + 1e-9
+
+
+def necks(kinds: NDArray[np.integer]) -> int:
+    """Return the number of places where two cells of a kind touch by a corner alone."""
+    a, b, c, d = kinds[:-1, :-1], kinds[:-1, 1:], kinds[1:, :-1], kinds[1:, 1:]
+    falling = (a > 0) & (a == d) & (b != a) & (c != a)
+    rising = (b > 0) & (b == c) & (a != b) & (d != b)
+    return int(falling.sum() + rising.sum())
 
 
 def test_of_two_features_of_one_class_none_share_a_border() -> None:
