@@ -143,8 +143,8 @@ def test_polygons_are_valid_share_borders_and_give_back_their_cells(
     np.testing.assert_array_equal(kinds[found.kept], found.kinds[found.kept])
     more = features["area"].sum() / 25 - found.kept.sum()
     if smooth:
-        # A slanting line has the same area on both sides but at its ends, so what is lost grows with the outline and not
-        # with the area: most along diagonals of single cells, 1/80 of a cell per edge of outline.
+        # A slanting line has the same area on both sides but at its ends, so what is lost grows with the outline
+        # and not with the area: most along diagonals of single cells, 1/80 of a cell per edge of outline.
         assert abs(more) <= shapely.length(outlines).sum() / 5 / 64
     else:
         # A neck adds a hundredth of a cell, and nothing else changes the area of the cells.
