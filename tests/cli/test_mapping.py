@@ -56,7 +56,7 @@ def test_a_plan_in_words() -> None:
     }  # fmt: skip
     words = in_words(figures)
     assert words["tiles"] == "3 to map, 1 in place"
-    assert words["to read"] == "2 GB of the scenes' 4 GB"
+    assert words["to read"] == "2 GB, blocks that tiles share more than once; the scenes have 4 GB"
     assert words["2 x gpu"] == "2 workers, 2 chips/s, held up by inference"
     assert (
         words["measured"] == "1 chips/s a worker, 5 MB/s, efficiency 0.90, 2 s a tile, 0.05 s a scene of it, by a test"

@@ -61,7 +61,7 @@ def test_a_scene_has_the_ground_on_which_it_was_used(project: Project) -> None:
     found = parent_scenes(mosaic, Scenes({"a": wide}), project.grid)  # type: ignore[arg-type]
     assert found["product_id"].tolist() == ["a", "b"]
     first, second = found.iloc[0], found.iloc[1]
-    assert first["used_km2"] == pytest.approx(1.75)
+    assert first["used_km2"] == pytest.approx(1.65)
     assert (first["area_prod"], first["area_ref"]) == (pytest.approx(2.25), pytest.approx(2.15))
     assert (first["product_na"], first["acq_year"], first["satellite"]) == ("IMG_a.TIF", 2021, "PHR1A")
     assert first["acquired"] == "2021-07-14T10:30:00Z"

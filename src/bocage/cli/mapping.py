@@ -51,8 +51,9 @@ def in_words(figures: dict[str, Any]) -> dict[str, str]:
     """Return a plan for a person."""
     words = {
         "tiles": f"{figures['tiles_to_map']} to map, {figures['tiles_done']} in place",
-        "scenes": f"{figures['scenes']}, seen by {figures['observations']} tiles in all",
-        "to read": f"{figures['bytes'] / 1e9:.3g} GB of the scenes' {figures['bytes_of_scenes'] / 1e9:.3g} GB",
+        "scenes": f"{figures['scenes']}, in {figures['observations']} pairs of a tile and a scene on it",
+        "to read": f"{_size(figures['bytes'])}, blocks that tiles share more than once; "
+        f"the scenes have {_size(figures['bytes_of_scenes'])}",
         "chips": f"{figures['chips']}",
     }
     rates = figures["rates"]
@@ -72,6 +73,14 @@ def in_words(figures: dict[str, Any]) -> dict[str, str]:
     words["time"] = _duration(figures["hours"]) + (f", {costs}" if costs else "")
     words["bottleneck"] = figures["bottleneck"]
     return words
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for size, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1000:.3g} kB"
 
 
 def _duration(hours: float) -> str:

@@ -44,14 +44,14 @@ class Edition:
     before: int | None = None
 
     def name(self, variable: Variable, form: Form, place: str) -> ProductName:
-        """Return the name of a layer of a production cell, an area of two letters or a town (code_name)."""
+        """Return the name of a layer of a cell, a region (fr_123), an area of two letters or a town (code_name)."""
         settings, epsg = self.project.settings.products, epsg_of(self.grid.crs)
         version, revision, date = settings.version, settings.revision, self.date
         if self.convention in {"2015", "2018"}:
             version, revision, date = f"_{version[0]}{int(version[1:])}_{int(revision[1:])}", "", ""
-        if self.convention == "2015" and len(place) > 2:
-            version, place = f"_{place.lower()}{version}", settings.area
         code, _, town = place.partition("_")
+        if self.convention == "2015" and town:
+            version, town = f"_{town}{version}", ""
         return ProductName(
             variable, self.year, form, code.upper(), epsg, version, revision, date, self.before, town, self.convention
         )

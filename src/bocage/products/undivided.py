@@ -32,6 +32,8 @@ from bocage.scenes import Catalogue
 Naming = Callable[[Variable, Form, str], ProductName]
 # A town is held in memory whole: 40 km by 40 km of 5 m cells.
 _LARGEST_TOWN = 64_000_000
+# 20 km: a tile of 200 km is not read whole.
+_BLOCK = 4000
 _CODES: Mapping[Variable, tuple[int, ...]] = {"swf": (1,), "awf": (ADDITIONAL,), "swfawf": (1, ADDITIONAL)}
 
 
@@ -87,8 +89,9 @@ def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: G
             continue
         array: NDArray[np.uint8] = np.full(whole.shape, OUTSIDE, np.uint8)
         for path, window in features.items():
-            cells = read_window(path, grid, window, fill=OUTSIDE).astype(np.uint8)
-            array[coarse(window).slices(whole)] = density(cells, _CODES[layer.variable])
+            for block in window.blocks(_BLOCK):
+                cells = read_window(path, grid, block, fill=OUTSIDE).astype(np.uint8, copy=False)
+                array[coarse(block).slices(whole)] = density(cells, _CODES[layer.variable])
         name = naming(layer.variable, "r100m", delivery.settings.area)
         files += delivery.raster(name, array, Grid(grid.crs, DENSITY_CELL), whole)
     return files

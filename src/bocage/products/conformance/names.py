@@ -53,11 +53,6 @@ _PATTERNS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (2021, rf"clms_ua_(?P<variable>stl)_s{_YEAR}_(?P<form>vec)_{_FUA}_[a-z_-]+_{_2021}_(?P<date>\d{{8}})"),
         (2015, rf"{_2015}_(?P<epsg>\d{{4,5}})_(?P<region>\d+){_REST}"),
         (2015, rf"{_2015}(?P<region>\d+)_(?P<epsg>\d{{4,5}}){_REST}"),
-        # How Bocage names a cell in the manner of 2015, whose regions it does not have.
-        (
-            2015,
-            rf"(?P<variable>swf)_(?P<year>2015)_(?P<form>005m|vec)_[a-z]{{2}}_(?P<epsg>\d{{4,5}})_(?P<area>[ew]\d+[ns]\d+){_REST}",
-        ),
         (
             2015,
             rf"(?P<variable>swf|awf|swfawf)_(?P<year>2015)_(?P<form>100m)_(?P<area>[a-z]{{2}})_(?P<epsg>\d{{4,5}}){_REST}",
