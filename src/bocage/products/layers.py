@@ -13,7 +13,6 @@ import geopandas as gpd
 import pandas as pd
 
 from bocage.errors import ProductError, ProjectError
-from bocage.features.extraction import tile_digest
 from bocage.features.ground import Island, cell_grid, find_islands, layers_of, mapped_tiles
 from bocage.files import digest_file, digest_json
 from bocage.grid import Grid, Window
@@ -23,7 +22,7 @@ from bocage.products.cell_receipt import finish, finished, remove_stale
 from bocage.products.conformance import check_products
 from bocage.products.density import coarse
 from bocage.products.edition import Edition, edition_of
-from bocage.products.mosaic import MappedTile, holes, read_mosaic, require_one_map
+from bocage.products.mosaic import MappedTile, holes, read_mosaic
 from bocage.products.naming import Convention, Form, Variable, epsg_of
 from bocage.products.staging import staged
 from bocage.products.suite import convention_of, layer_of
@@ -66,9 +65,11 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     ------
     ProjectError
         If nothing is mapped yet, or a production cell has no features yet.
+    MappingError
+        If the mosaic is not one map of one model.
     ProductError
-        If the mosaic is not one map of one model, the system has no EPSG code, production cells do not lie on multiples
-        of 1000 m or do not fill the tiles of the release, or its region is not given.
+        If the system has no EPSG code, production cells do not lie on multiples of 1000 m or do not fill the tiles of
+        the release, or its region is not given.
     LayerError
         If a registered layer cannot be read.
     """
@@ -77,7 +78,7 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     tiles = mapped_tiles(project)
     _check_cells(project)
     mosaic = read_mosaic(project, tiles)
-    require_one_map(mosaic, project.grid)
+    cogs = {mapped.tile.id: mapped.cog for mapped in mosaic}
     grid = cell_grid(project, CELL)
     islands: dict[str, list[Island]] = {}
     for island in find_islands(project, tiles, grid):
@@ -103,7 +104,7 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     cells: dict[str, Any] = {}
     for unit, names in track(units.items(), "writing products"):
         own = {cell: islands[cell] for cell in names}
-        inputs = _inputs(edition, own, stamps)
+        inputs = _inputs(edition, own, cogs, stamps)
         receipt = finished(project, unit, inputs) or _write_unit(edition, unit, own, inputs)
         written += [project.products_folder / name for name in receipt["files"]]
         cells[unit] = receipt["figures"]
@@ -221,7 +222,7 @@ def _check_cells(project: Project) -> None:
         )
 
 
-def _inputs(edition: Edition, cells: Mapping[str, list[Island]], stamps: list[str]) -> str:
+def _inputs(edition: Edition, cells: Mapping[str, list[Island]], cogs: Mapping[str, str], stamps: list[str]) -> str:
     """Return the digest of everything that the layers of a unit depend on."""
     project = edition.project
     tiles = sorted(tile for islands in cells.values() for island in islands for tile in island.tiles)
@@ -231,7 +232,7 @@ def _inputs(edition: Edition, cells: Mapping[str, list[Island]], stamps: list[st
             "features": {cell: digest_file(_features_file(project, cell)) for cell in cells},
             "settings": [project.settings.products.model_dump(), project.settings.features.model_dump()],
             "grid": project.settings.grid.model_dump(),
-            "tiles": {tile: tile_digest(project, tile) for tile in tiles},
+            "tiles": {tile: cogs[tile] for tile in tiles},
             "layers": stamps,
             "profile": edition.convention,
             "date": edition.date,
