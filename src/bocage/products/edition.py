@@ -16,6 +16,10 @@ from bocage.products.suite import convention_of
 from bocage.project import Project
 from bocage.scenes import Catalogue
 
+# Guadeloupe and Martinique share a zone, so the name of the first stands for both until products.area is set.
+_AREAS = {3035: "eu", 32620: "gp", 32622: "gf", 32740: "re", 32738: "yt"}
+_ELSEWHERE = "xx"  # ISO 3166 leaves it to its users
+
 _log = logging.getLogger("bocage")
 
 
@@ -55,6 +59,11 @@ class Edition:
         return ProductName(
             variable, self.year, form, code.upper(), epsg, version, revision, date, self.before, town, self.convention
         )
+
+    @property
+    def area(self) -> str:
+        """The two letters of layers that are not tiled."""
+        return self.project.settings.products.area or _AREAS.get(epsg_of(self.grid.crs), _ELSEWHERE)
 
     def into(self, folder: Path) -> Delivery:
         """Return the delivery that writes into another folder."""

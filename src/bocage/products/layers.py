@@ -164,11 +164,11 @@ def _write_undivided(
     with staged(project.products_folder) as staging:
         delivery = edition.into(staging.folder)
         if layer_of(edition.convention, "psil", "vec") is not None:
-            name = edition.name("psil", "vec", project.settings.products.area)
+            name = edition.name("psil", "vec", edition.area)
             _, reasons["psil"] = write_parents(delivery, project, mosaic, name)
         if layer_of(edition.convention, "stl", "vec") is not None:
             _, reasons["stl"] = write_street_trees(delivery, project, towns, rasters("wvl"), edition.grid, edition.name)
-        write_densities(delivery, rasters("swf"), edition.grid, edition.name)
+        write_densities(delivery, rasters("swf"), edition.grid, edition.name, edition.area)
     reasons["swfc"] = "change needs two years: bocage products change"
     receipt = finish(project, _UNDIVIDED, staging.moved, "", {})
     return [project.products_folder / name for name in receipt["files"]], {

@@ -76,12 +76,15 @@ def write_street_trees(
     return files, reason
 
 
-def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: Grid, naming: Naming) -> list[Path]:
+def write_densities(
+    delivery: Delivery, features: Mapping[Path, Window], grid: Grid, naming: Naming, area: str
+) -> list[Path]:
     """Write the 100 m densities of a release that has them in one file.
 
-    ``features`` are the 5 m layers of the production cells with their windows on ``grid``.
+    ``features`` are the 5 m layers of the production cells with their windows on ``grid``, ``area`` the two letters in
+    the names.
     """
-    convention = naming("swf", "r5m", "eu").convention
+    convention = naming("swf", "r5m", area).convention
     whole = coarse(reduce(Window.union, features.values()))
     files: list[Path] = []
     for layer in SUITES[convention]:
@@ -92,7 +95,7 @@ def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: G
             for block in window.blocks(_BLOCK):
                 cells = read_window(path, grid, block, fill=OUTSIDE).astype(np.uint8, copy=False)
                 array[coarse(block).slices(whole)] = density(cells, _CODES[layer.variable])
-        name = naming(layer.variable, "r100m", delivery.settings.area)
+        name = naming(layer.variable, "r100m", area)
         files += delivery.raster(name, array, Grid(grid.crs, DENSITY_CELL), whole)
     return files
 

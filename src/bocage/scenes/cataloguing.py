@@ -271,6 +271,8 @@ class _Run:
 
             clouds = cloud_outline(scene, self.project.grid, open_scene) if scene.has_nir else None
             scene = replace(scene, clouds=None if clouds is None else polygonal(clouds))
+        if not scene.has_nir:
+            _log.warning("%s has no near infrared: it can be looked at, and models refuse it", scene.href)
         picture = self.project.folder / QUICKLOOKS / f"{scene.id}.jpg"
         write_bytes(picture, jpeg(found.picture))
         return replace(scene, quicklook=picture)

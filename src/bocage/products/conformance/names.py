@@ -28,6 +28,7 @@ AreaKind = Literal["cell", "overseas", "country", "region", "europe", "city", "o
 # The French overseas regions and their systems of coordinates.
 OVERSEAS = {"GP": 32620, "MQ": 32620, "GF": 32622, "RE": 32740, "YT": 32738}
 EUROPE = 3035
+SYSTEMS = frozenset({EUROPE, *OVERSEAS.values()})
 FUTURE = 2024
 
 _CELL = re.compile(r"([EW])(\d{1,3})([NS])(\d{1,3})")
@@ -120,6 +121,11 @@ class Layer:
     def pixel(self) -> float | None:
         """Edge of a pixel in metres, None for polygons."""
         return {"r5m": 5.0, "r100m": 100.0}.get(self.form)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the name says a system of coordinates that no layer of the service is in."""
+        return self.epsg is not None and self.epsg not in SYSTEMS
 
     @property
     def cell_bounds(self) -> tuple[float, float, float, float] | None:

@@ -49,7 +49,7 @@ def _pattern(named: Named) -> Finding | Skip | None:
         return None
     return Finding(
         f"{named.stem!r} is no name of a layer of small landscape features, so that no other rule can be applied",
-        "name it as the reference page on these rules shows, or say what it is: --layer swf --year 2021",
+        "name it as the page on the products shows (Releases), or say what it is: --layer swf --year 2021",
     )
 
 
@@ -77,19 +77,28 @@ def _epsg(named: Named) -> Finding | Skip | None:
     layer = named.layer
     if layer is None or layer.epsg is None or layer.area_kind in {"cell", "other", "none"}:
         return Skip("the name holds no area of the service")
+    if layer.elsewhere and layer.area_kind == "country":
+        return Skip("the layer is none of the service, see name.grid")
     expected = OVERSEAS.get(layer.area, EUROPE)
     if layer.epsg == expected:
         return None
     return Finding(f"the name says EPSG:{layer.epsg}, {layer.area} is in EPSG:{expected}", "reproject and rename it")
 
 
-@rule("name.grid", "warning", "Cells are those of the European grid, EPSG:3035.", QC)
+@rule(
+    "name.grid",
+    "warning",
+    "Cells are those of the European grid, EPSG:3035, and other layers in a system of the service.",
+    QC,
+)
 def _grid(named: Named) -> Finding | Skip | None:
-    if named.layer is None or named.layer.area_kind != "cell":
+    layer = named.layer
+    if layer is None or (layer.area_kind != "cell" and not (layer.area_kind == "country" and layer.elsewhere)):
         return Skip("the name holds no cell")
-    if named.layer.epsg == EUROPE:
+    if layer.epsg == EUROPE:
         return None
-    return Finding(f"{named.layer.area} is a cell of EPSG:{named.layer.epsg}", "the service takes EPSG:3035 only")
+    what = "a cell of" if layer.area_kind == "cell" else "in"
+    return Finding(f"{layer.area} is {what} EPSG:{layer.epsg}", "the service takes EPSG:3035 only")
 
 
 @rule("name.area", "error", "The area is a cell, Europe, a country or region of the service.", QC)
@@ -97,6 +106,8 @@ def _area(named: Named) -> Finding | Skip | None:
     layer = named.layer
     if layer is None or layer.area_kind == "none":
         return Skip("the name says nothing")
+    if layer.elsewhere and layer.area_kind == "country":
+        return Skip("the layer is none of the service, see name.grid")
     if layer.profile == 2015:
         return _area_finding_2015(layer)
     if layer.area_kind in {"country", "other"}:
