@@ -19,6 +19,7 @@ from typed import HEIGHT, Typed, typed_features
 
 from bocage.features.context import NAMES, Context, Layer
 from bocage.features.decision_table import TYPES
+from bocage.features.types import typed
 from bocage.features.woody import average, overlaps
 from bocage.grid import Grid
 from bocage.simulation.context import context_of
@@ -35,6 +36,7 @@ KINDS = {
     Woody.SCRUB: "scrub", Woody.RIPARIAN: "riparian", Woody.LONE_TREE: "isolated tree", Woody.GARDEN: "(garden)",
     Woody.ORCHARD: "(orchard)", Woody.FOREST: "(forest)",
 }  # fmt: skip
+NAMED = sorted(set(KINDS.values()))
 SIZES = (0.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, np.inf)
 CASES = (("exact", True), ("modelled", True), ("none", True), ("modelled", False), ("none", False))
 
@@ -72,8 +74,16 @@ def on_cells(values: NDArray[np.generic], frame: Raster, resolution: float) -> N
     return average(values.astype(np.float32), np.ones(values.shape, bool), rows, columns)
 
 
-def derive(scene: Scene, resolution: float, height: str, known: bool) -> Typed:
-    """Derive the features of a landscape, and say of each what it is in truth and how much of it is that."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The features of a landscape, with context, and (features, kinds) how many woody pixels of each kind they hold."""
+
+    typed: Typed
+    kinds: NDArray[np.int64]
+
+
+def derive(scene: Scene, resolution: float, height: str) -> Found:
+    """Derive the features of a landscape, and say of each what it holds in truth."""
     frame = scene.truth.raster
     heights = {"exact": scene.truth.height, "modelled": scene.modelled}.get(height)
     found = typed_features(
@@ -81,26 +91,31 @@ def derive(scene: Scene, resolution: float, height: str, known: bool) -> Typed:
         Affine(resolution, 0, frame.left, 0, -resolution, frame.top),
         CRS,
         height=None if heights is None else on_cells(heights, frame, resolution),
-        context=scene.context if known else None,
+        context=scene.context,
     )
     fine = fine_labels(found, scene, resolution)
-    names = sorted(set(KINDS.values()))
-    code = np.full(max(Woody) + 1, len(names))
+    code = np.full(max(Woody) + 1, len(NAMED))
     for kind, name in KINDS.items():
-        code[kind] = names.index(name)
-    counts = np.zeros((len(found.table) + 1, len(names) + 1), np.int64)
+        code[kind] = NAMED.index(name)
+    kinds = np.zeros((len(found.table) + 1, len(NAMED) + 1), np.int64)
     use = (fine > 0) & (scene.truth.woody > 0)
-    np.add.at(counts, (fine[use], code[scene.truth.types[use]]), 1)
-    counts = counts[1:, :-1]
-    table = found.table.assign(
-        truth=np.array(names, object)[counts.argmax(axis=1)] if len(counts) else [],
-        purity=counts.max(axis=1) / np.maximum(counts.sum(axis=1), 1),
-        right_m2=[
-            int(row[names.index(kind)]) * PIXEL**2 for row, kind in zip(counts, found.table["slf_type"], strict=True)
-        ],
-        true_m2=counts[:, [names.index(name) for name in TYPES]].sum(axis=1) * PIXEL**2,
-    )  # fmt: skip
-    return Typed(table, found.labels)
+    np.add.at(kinds, (fine[use], code[scene.truth.types[use]]), 1)
+    return Found(found, kinds[1:, :-1])
+
+
+def told(found: Found, *, context: bool) -> pd.DataFrame:
+    """Return the features with their types, and what they are in truth and how much of each is that."""
+    table, kinds = found.typed.table, found.kinds
+    if not context:
+        unknown = [name for name in table if str(name).startswith(("near_", "inside_", "along_"))]
+        table = table.assign(**dict.fromkeys(unknown, np.nan))
+        table = table.assign(**typed(table))
+    return table.assign(
+        truth=np.array(NAMED, object)[kinds.argmax(axis=1)] if len(kinds) else [],
+        purity=kinds.max(axis=1) / np.maximum(kinds.sum(axis=1), 1),
+        right_m2=[int(row[NAMED.index(kind)]) * PIXEL**2 for row, kind in zip(kinds, table["slf_type"], strict=True)],
+        true_m2=kinds[:, [NAMED.index(name) for name in TYPES]].sum(axis=1) * PIXEL**2,
+    )
 
 
 def fine_labels(found: Typed, scene: Scene, resolution: float) -> NDArray[np.int32]:
@@ -130,9 +145,9 @@ def typing_figures(seeds: list[int], size: float) -> dict[str, Any]:
     scenes = [make_scene(seed, size) for seed in seeds]
     cases, confusion, reliability, recalls = [], {}, [], []
     for resolution in (5.0, 2.0):
+        derived = {height: [derive(scene, resolution, height) for scene in scenes] for height, _ in CASES}
         for height, known in CASES:
-            found = [derive(scene, resolution, height, known) for scene in scenes]
-            table = pd.concat([one.table for one in found], ignore_index=True)
+            table = pd.concat([told(one, context=known) for one in derived[height]], ignore_index=True)
             table = table[table["truth"].isin(TYPES) & (table["area_m2"] >= 100)]
             right = table["truth"] == table["slf_type"]
             pure = table["purity"] >= 0.75
@@ -152,6 +167,7 @@ def typing_figures(seeds: list[int], size: float) -> dict[str, Any]:
                 both = pd.crosstab(table["truth"], table["slf_type"]).reindex(index=TYPES, columns=TYPES, fill_value=0)
                 confusion[name] = both.to_numpy().tolist()
                 reliability += _reliability(table["type_confidence"].to_numpy(), right.to_numpy(), resolution)
+                found = [one.typed for one in derived[height]]
                 rows = [row for one, scene in zip(found, scenes, strict=True) for row in recall(one, scene, resolution)]
                 recalls += _recall_table(pd.DataFrame(rows), resolution)
     return {

@@ -51,7 +51,7 @@ def typed_features(
     """Derive the features of a cover (0 to 1, NaN unknown) and measure them on the cells of their outlines."""
     known = ~np.isnan(cover)
     mask = np.nan_to_num(cover) >= threshold - 1e-5
-    found = features_of(mask, transform, crs, valid=known, probability=cover, height=height, forest=forest)
+    found = features_of(mask, transform, crs, valid=known, probability=cover, forest=forest, types=False)
     numbers = zip(found.geometry, range(1, len(found) + 1), strict=True)
     labels = (
         rasterize(numbers, out_shape=cover.shape, transform=transform, dtype="int32")

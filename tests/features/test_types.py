@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from bocage.features.axis import axis_sums
 from bocage.features.context import Context, context_sums
@@ -125,3 +126,13 @@ def test_the_cover_around_a_narrow_hedge_belongs_to_it_and_is_shared_between_nei
     cover[4, 1:4] = (1.0, 0.4, 1.0)
     sums = shape_sums(Patch.whole(labels, labels > 0, 2, 5.0, cover=cover))
     np.testing.assert_allclose((sums.added["cover"] + sums.added["rim"]) / 65536, [1.2, 1.2], atol=1e-4)
+
+
+def test_a_smooth_layer_of_height_gives_a_narrow_line_its_true_height() -> None:
+    cover = np.zeros((30, 60), np.float32)
+    cover[14:16, 5:55] = 1
+    for blur in (0.0, 0.8):
+        height = 9 * (gaussian_filter(cover, blur) if blur else cover)
+        patch = Patch.whole((cover > 0).astype(np.int32), cover > 0, 1, 2.0, cover=cover, height=height)
+        sums = Sums.merged([axis_sums(patch), shape_sums(patch), context_sums(patch, [], Context({}))])
+        assert measures_of(sums, 2.0, np.ones(1, bool))["canopy_m"].iloc[0] == pytest.approx(9, rel=0.06)

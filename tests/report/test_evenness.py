@@ -51,7 +51,7 @@ def test_what_stands_out_is_listed_drawn_and_counted(project: Project) -> None:
     page = write_report(project).outputs[0].read_text(encoding="utf-8")
     assert "1 of 1 work tiles stands out" in page
     assert f"<code>{tile}</code>" in page
-    assert "no scene saw 9 % of it" in page
+    assert "no scene saw 9 % of the ground within the outline of its scenes" in page
     assert "PHR and SPOT" in page
     assert picture.alt in page
     assert "planned to take 1.7 min by the receipts of 3 tiles in place, and took 1.5 min" in page

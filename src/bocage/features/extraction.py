@@ -17,7 +17,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from bocage.errors import FeatureError, ProjectError
+from bocage.errors import FeatureError
 from bocage.features.context_layers import open_context
 from bocage.features.derivation import MOST_CELLS, Derived, derive, empty_features
 from bocage.features.ground import (
@@ -38,13 +38,12 @@ from bocage.files import digest_file, digest_json, whole_file, write_json
 from bocage.grid import Grid, Tile
 from bocage.mapping import read_probability
 from bocage.mapping.inventory import Inventory
-from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
 from bocage.project import Project
 
 _log = logging.getLogger("bocage")
-_RULES = 3  # Raised when the derivation changes, so that older results are made again.
+_RULES = 4  # Raised when the derivation changes, so that older results are made again.
 
 
 def extract_features(project: Project) -> Outcome:
@@ -59,15 +58,17 @@ def extract_features(project: Project) -> Outcome:
     ------
     ProjectError
         If nothing is mapped yet.
+    MappingError
+        If the tiles of the mosaic are not one map of one model.
     FeatureError
-        If no production cell could be derived, the tiles of the mosaic do not belong together, or the cell size and the
-        resolution of the features do not fit.
+        If no production cell could be derived, or the cell size and the resolution of the features do not fit.
     LayerError
         If a registered layer cannot be read.
     """
     profile = profile_of(project.settings.features.profile)
     tiles = mapped_tiles(project)
-    check_mosaic(project, tiles)
+    inventory = Inventory.open(project.map_storage)
+    inventory.require_one_map(tiles, project.grid)
     grid = cell_grid(project, project.settings.features.resolution)
     islands: dict[str, list[Island]] = {}
     for island in find_islands(project, tiles, grid):
@@ -79,7 +80,7 @@ def extract_features(project: Project) -> Outcome:
     outputs, refused, cells = [], [], {}
     for cell, own in track(islands.items(), "deriving features"):
         try:
-            inputs = _inputs(project, own, grid, tiles, stamps)
+            inputs = _inputs(project, own, grid, tiles, inventory, stamps)
             cells[cell] = _finished(project, cell, inputs) or _derive(project, cell, own, grid, profile, inputs)
             outputs.append(project.features_folder / f"{cell}.parquet")
         except FeatureError as error:
@@ -151,33 +152,14 @@ def features_on(region: Region, profile: Profile) -> Derived:
     )
 
 
-def check_mosaic(project: Project, tiles: list[Tile]) -> None:
-    """Refuse a mosaic whose tiles do not belong together.
-
-    Raises
-    ------
-    FeatureError
-        If tiles were made by different models, or on another lattice than the project's.
-    """
-    root = project.map_storage.root
-    inventory = Inventory.open(project.map_storage)
-    models = inventory.models()
-    if len(models) > 1:
-        shares = ", ".join(f"{count} tiles by {digest[:12]}" for digest, count in sorted(models.items()))
-        raise FeatureError(
-            f"the mosaic in {root} was made by {len(models)} models: {shares}",
-            "run: bocage map, without --bbox, which brings all tiles to one model, or remove those of the other",
-        )
-    strange = [tile.id for tile in tiles if not inventory.lies_at(tile, project.grid)]
-    if strange:
-        raise FeatureError(
-            f"{len(strange)} tiles of the mosaic in {root} are not on the project's lattice of "
-            f"{project.grid.resolution} m, {strange[0]} first",
-            "run: bocage map, which makes them again, or remove them",
-        )
-
-
-def _inputs(project: Project, islands: list[Island], grid: Grid, mapped: list[Tile], stamps: list[list[str]]) -> str:
+def _inputs(
+    project: Project,
+    islands: list[Island],
+    grid: Grid,
+    mapped: list[Tile],
+    inventory: Inventory,
+    stamps: list[list[str]],
+) -> str:
     """Return the digest of everything that the features of a production cell depend on."""
     names = {tile.id for tile in mapped}
     seen = (tile for island in islands for tile in (*island.tiles, *neighbours(project, island, grid)) if tile in names)
@@ -187,21 +169,10 @@ def _inputs(project: Project, islands: list[Island], grid: Grid, mapped: list[Ti
             "rules": _RULES,
             "settings": project.settings.features.model_dump(),
             "grid": project.settings.grid.model_dump(),
-            "tiles": {tile: tile_digest(project, tile) for tile in tiles},
+            "tiles": {tile: inventory.cog_digest(tile) for tile in tiles},
             "layers": stamps,
         }
     )
-
-
-def tile_digest(project: Project, tile: str) -> str:
-    """Return the digest of a mapped tile's pixels, as its receipt states it."""
-    storage, name = project.map_storage, receipt_name(tile)
-    try:
-        return str(json.loads(storage.read(name))["assets"]["data"]["bocage:sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProjectError(
-            f"{storage.root}/{name} is not the receipt of a mapped tile", "remove it and run: bocage map"
-        ) from error
 
 
 def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:

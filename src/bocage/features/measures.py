@@ -36,7 +36,7 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
         ``elongation`` (length / breadth, the length being that of the axis, or area / breadth where there is none),
         ``axis_length_m``, ``axis_width_m``, ``width_max_m``, ``orientation_deg`` (0 to 180 from north, clockwise),
         ``straightness`` (0 to 1), ``axis_ends``, ``gaps``, ``gap_share`` (of axis and gaps), ``rhythm`` (0 to 1),
-        ``rhythm_m``, ``canopy_m`` (mean height),
+        ``rhythm_m``, ``canopy_m`` (mean height of what is woody),
         ``tall_share`` (of cells of 5 m and more), and for each theme ``near_<theme>``, ``inside_<theme>`` (shares of
         the cells) and ``along_<theme>`` (share of the axis).
     """
@@ -54,8 +54,9 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
     angle = np.degrees(np.arctan2(added["axis_sin"], added["axis_cos"])) / 2 % 180
     rhythm, period = _rhythm(added, resolution)
     canopy = np.where(added["height_n"] >= _KNOWN * cells, 1.0, np.nan)
-    # Cells at the edge are woody in part, and their height is a mean over open ground, too.
-    woody = np.where(measured, added["cover"] / ONE / np.maximum(cells, 1), 1.0)
+    # Cells at the edge are woody in part, and their height is a mean over open ground, too: all height by all cover.
+    own = _ratio(added["height"], added["height_n"])
+    height = np.where(measured, _ratio(own * cells + added["height_rim"], (added["cover"] + added["rim"]) / ONE), own)
     # A feature without a cell, which simplification may leave, has no measures.
     breadth = 2 * sums.largest["distance_most"] / ONE * resolution
     block = _ratio(area, breadth)
@@ -77,7 +78,7 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
         "gap_share": gap / (gap + length),
         "rhythm": np.where(thin, rhythm, np.nan),
         "rhythm_m": np.where(thin, period, np.nan),
-        "canopy_m": canopy * _ratio(added["height"], added["height_n"]) / 100 / woody,
+        "canopy_m": canopy * height / 100,
         "tall_share": canopy * _ratio(added["tall"], added["height_n"]),
     }
     for theme in NAMES:

@@ -5,17 +5,21 @@ all rows, columns and diagonals of the lattice, each weighted with the distance 
 per cell and is right on the average over all directions (Serra 1982), where counted edges are up to 41 % too long.
 
 The **cover** of a feature holds its own cells and its share of the cells around it, which are woody in part: so the
-area of a hedge that is narrower than a cell is not rounded to whole cells.
+area of a hedge that is narrower than a cell is not rounded to whole cells. So do its **heights**: a layer of canopy
+height is smooth, and part of a narrow line's height lies on the ground beside it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
-from bocage.features.sums import Sums, by_label, fixed, largest_by_label
+from bocage.features.sums import ONE, Sums, by_label, fixed, largest_by_label
 
 # Distances to the outline are not followed further than this, in metres.
 FARTHEST = 50.0
@@ -33,7 +37,8 @@ def shape_sums(patch: Patch) -> Sums:
 
     ``cells``; ``outline`` in cells' edges; ``distance_most``, the largest distance to the outline of the
     features around, in cells; ``cover`` of the own cells with ``cover_n`` (those whose cover is known), ``rim``, that
-    of the cells around; ``height`` in centimetres with ``height_n`` and ``tall`` (cells of 5 m or more).
+    of the cells around; ``height`` in centimetres with ``height_n`` and ``tall`` (cells of 5 m or more), and
+    ``height_rim``, the heights of the cells around.
     """
     labels, count = patch.labels, patch.count
     owned = np.zeros(labels.shape, bool)
@@ -43,11 +48,14 @@ def shape_sums(patch: Patch) -> Sums:
     depths = patch.depths or Depths.of(labels > 0)
     _, largest = depths.at(*np.divmod(flat, labels.shape[1]))
     far = np.minimum(largest, np.float32(FARTHEST / patch.resolution)).astype(np.float64)
+    rim = _Rim.of(patch)
     added = {
         "cells": by_label(own, np.ones(len(flat), np.int64), count),
         "outline": by_label(own, _outline(labels, flat), count),
         **_height_sums(patch, flat, own),
         **_cover_sums(patch, flat, own),
+        "rim": rim.shares(patch.cover, ONE),
+        "height_rim": rim.shares(patch.height, _CENTIMETRES),
     }
     return Sums(count, added, {"distance_most": largest_by_label(own, fixed(far), count)})
 
@@ -77,29 +85,45 @@ def _height_sums(patch: Patch, flat: Index, own: NDArray[np.int32]) -> dict[str,
 
 
 def _cover_sums(patch: Patch, flat: Index, own: NDArray[np.int32]) -> dict[str, Index]:
-    """Return the cover in a feature's cells plus its share of that in the cells around it."""
-    names = ("cover", "cover_n", "rim")
-    if patch.cover is None:
-        return {name: np.zeros(patch.count, np.int64) for name in names}
-    cover = patch.cover.ravel().astype(np.float64)
-    known = ~np.isnan(cover[flat])
-    added = {
-        "cover": by_label(own, fixed(np.nan_to_num(cover[flat])), patch.count),
-        "cover_n": by_label(own, known.astype(np.int64), patch.count),
-        "rim": np.zeros(patch.count, np.int64),
-    }
-    labels, columns = patch.labels.ravel(), patch.labels.shape[1]
-    owned = np.zeros(patch.labels.shape, bool)
-    owned[patch.core] = True
-    around = [down * columns + right for down, right in _AROUND]
-    touched = np.zeros(labels.size + 2 * columns + 2, np.int64)
-    inside = np.flatnonzero(labels)
-    for step in around:
-        touched[inside + step] += 1
-    rim = np.flatnonzero((touched[: labels.size] > 0) & (labels == 0) & owned.ravel())
-    rim = rim[np.nan_to_num(cover[rim]) > 0]
-    for step in around:
-        # Each labelled neighbour takes an equal part of the cell.
-        owner = labels[rim + step]
-        added["rim"] = added["rim"] + by_label(owner, fixed(cover[rim] / touched[rim]), patch.count)
-    return added
+    cover = np.full(len(flat), np.nan) if patch.cover is None else patch.cover.ravel()[flat].astype(np.float64)
+    known = (~np.isnan(cover)).astype(np.int64)
+    figures = {"cover": fixed(np.nan_to_num(cover)), "cover_n": known}
+    return {name: by_label(own, values, patch.count) for name, values in figures.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rim:
+    """The cells around features that a patch owns.
+
+    Attributes
+    ----------
+    cells
+        (n,): flat index of each.
+    owners
+        (8, n): the label of each neighbour of each cell, 0 where there is none.
+    count
+        Labels 1 to ``count`` are summed.
+    """
+
+    cells: Index
+    owners: NDArray[np.int32]
+    count: int
+
+    @classmethod
+    def of(cls, patch: Patch) -> _Rim:
+        around = cv2.dilate((patch.labels > 0).astype(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
+        owned = np.zeros(patch.labels.shape, bool)
+        owned[patch.core] = (around & (patch.labels == 0))[patch.core]
+        cells = np.flatnonzero(owned)
+        steps = [down * patch.labels.shape[1] + right for down, right in _AROUND]
+        return cls(cells, np.stack([patch.labels.ravel()[cells + step] for step in steps]), patch.count)
+
+    def shares(self, layer: NDArray[np.floating] | None, scale: float) -> Index:
+        """Return by label its share of the values of a layer, 0 where unknown: shared equally among neighbours."""
+        total = np.zeros(self.count, np.int64)
+        if layer is not None:
+            values = np.nan_to_num(layer.ravel()[self.cells].astype(np.float64))
+            part = np.rint(values * scale / np.count_nonzero(self.owners, axis=0)).astype(np.int64)
+            for owner in self.owners:
+                total += by_label(owner, part, self.count)
+        return total

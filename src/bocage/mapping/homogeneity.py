@@ -180,7 +180,8 @@ def _gap_findings(name: str, inspection: Inspection) -> Iterable[Finding]:
     seen = pixels - inspection.observations[0] if inspection.observations else 0
     if not inspection.gaps and seen and inspection.enclosed / (seen + inspection.enclosed) >= _HOLE:
         share = inspection.enclosed / (seen + inspection.enclosed)
-        yield Finding(name, "hole", round(inspection.enclosed / pixels, 5), f"no scene saw {100 * share:.0f} % of it")
+        reason = f"no scene saw {100 * share:.0f} % of the ground within the outline of its scenes"
+        yield Finding(name, "hole", round(inspection.enclosed / pixels, 5), reason)
 
 
 def _mean(overlaps: Sequence[Overlap]) -> float:

@@ -5,6 +5,8 @@ An unknown key is an error: a misspelt setting that is silently ignored costs a 
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import lcm
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -65,14 +67,16 @@ class GridSettings(Section):
         return self
 
     def _nearest(self) -> str:
-        """Return the sizes nearest to those given that fit the pixels and each other, in words."""
-        pixels = max(round(self.tile_size / self.resolution), 1)
-        cell = max(round(self.cell_size / (pixels * self.resolution)), 1) * pixels
-        sizes = (
-            f"{name} = {round(count * self.resolution, 6):.10g}"
-            for name, count in (("tile_size", pixels), ("cell_size", cell))
-        )
-        return f"the nearest that fit: {', '.join(sizes)}"
+        """Return sizes near those given that fit the pixels and each other, in words.
+
+        They are kilometres where the pixels allow it, since products begin on kilometres.
+        """
+        pixel = Fraction(str(self.resolution))
+        kilometres = Fraction(lcm(pixel.numerator, 1000 * pixel.denominator), pixel.denominator)
+        step = kilometres if kilometres <= 2 * self.tile_size else pixel
+        tile = max(round(Fraction(self.tile_size) / step), 1) * step
+        cell = max(round(Fraction(self.cell_size) / tile), 1) * tile
+        return f"sizes near by that fit: tile_size = {float(tile):.10g}, cell_size = {float(cell):.10g}"
 
 
 class AreaSettings(Section):

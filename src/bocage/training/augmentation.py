@@ -59,13 +59,14 @@ def augment(
     valid: NDArray[np.bool_] = image.any(axis=0)
     table = light_table(rng, strength)
     lost = lost_bands(rng, max(band_dropout, _DROP_CHANCE * strength), len(image))
-    light = np.stack([np.take(one, band) for one, band in zip(table, image, strict=True)])
+    light = look_up(table, image)
     if strength > 0:
         light = _add_noise(_blur(light, valid, rng, strength), rng, strength)
     for band, value in lost.items():
         light[band] = value
     light *= 255
-    light *= valid
+    if not valid.all():
+        light *= valid
     return light, valid, np.ascontiguousarray(label)
 
 
@@ -73,6 +74,17 @@ def orient[T: np.generic](array: NDArray[T], turns: int, mirror: bool) -> NDArra
     """Return the array turned by quarter turns over its last two axes, then mirrored along the last."""
     turned = np.rot90(array, turns, axes=(-2, -1))
     return turned[..., ::-1] if mirror else turned
+
+
+def look_up[T: np.generic](table: NDArray[T], image: NDArray[np.uint8]) -> NDArray[T]:
+    """Return an image (bands, rows, columns) whose bytes are replaced by those of ``table`` (bands, 256).
+
+    OpenCV takes bytes for places in a table as they are, where numpy makes eight bytes of each first.
+    """
+    result = np.empty(image.shape, table.dtype)
+    for band, one, into in zip(image, table, result, strict=True):
+        cv2.LUT(np.ascontiguousarray(band), one, dst=into)
+    return result
 
 
 def light_table(rng: np.random.Generator, strength: float, bands: int = 4) -> NDArray[np.float32]:

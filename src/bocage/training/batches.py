@@ -79,17 +79,23 @@ class Batches:
         return self._steps
 
     def __iter__(self) -> Iterator[Batch]:
-        ahead: deque[list[Future[WeightedCrop]]] = deque()
+        ahead: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(self._threads, "crops") as pool:
             try:
                 for step in range(self._steps + _AHEAD):
                     if step < self._steps:
                         begin = (self._first + step) * self._size + self._rank * self._own
-                        ahead.append([pool.submit(self._crops.crop, begin + one) for one in range(self._own)])
+                        crops = [pool.submit(self._crops.crop, begin + one) for one in range(self._own)]
+                        # Begun after all of its crops are, so it waits for none that waits for a thread.
+                        ahead.append(pool.submit(_stack, crops))
                     if step >= _AHEAD:
-                        yield Batch.of([future.result() for future in ahead.popleft()])
+                        yield ahead.popleft().result()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stack(crops: list[Future[WeightedCrop]]) -> Batch:
+    return Batch.of([crop.result() for crop in crops])
 
 
 class CropModule(lightning.LightningDataModule):

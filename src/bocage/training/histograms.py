@@ -7,15 +7,18 @@ to forest, and not the brightness of its fields.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bocage.training.augmentation import look_up
 from bocage.training.chips import ChipStore
 
 # Chips of a scene that are counted, spread over it.
 _CHIPS = 4
+# Tables of pairs of scenes that are kept, a kilobyte each.
+_TABLES = 1 << 14
 
 
 def count_bytes(image: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -53,6 +56,7 @@ class Histograms:
     """
 
     counts: Mapping[str, NDArray[np.int64]]
+    _tables: dict[tuple[str, str], NDArray[np.uint8]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, store: ChipStore) -> Histograms:
@@ -67,8 +71,16 @@ class Histograms:
         others = [name for name in self.counts if name != scene]
         if not others:
             return image
-        table = match_table(self.counts[scene], self.counts[others[int(rng.integers(len(others)))]])
-        return np.stack([np.take(one, band) for one, band in zip(table, image, strict=True)])
+        return look_up(self._table(scene, others[int(rng.integers(len(others)))]), image)
+
+    def _table(self, scene: str, other: str) -> NDArray[np.uint8]:
+        """Return the table of two scenes; the same ones meet again and again."""
+        known = self._tables.get((scene, other))
+        if known is None:
+            known = match_table(self.counts[scene], self.counts[other])
+            if len(self._tables) < _TABLES:
+                self._tables[scene, other] = known
+        return known
 
 
 def _count(store: ChipStore, indices: Sequence[int]) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from bocage.training.recipes import Network, frozen_depths, parameter_groups, th
 
 # The average forgets its random start: after n steps it spans at most about n / 9 of them.
 _WARM = 10
-_CLIP = 1.0
+_CLIP, _EPSILON = 1.0, 1e-6
 # A step's random numbers (dropout, stochastic depth) are those of its number: primes keep seeds and steps apart.
 _SEED_STRIDE, _RANK_STRIDE = 1_000_003, 15_485_863
 _log = logging.getLogger("bocage")
@@ -52,6 +52,8 @@ class SegmentationTask(lightning.LightningModule):
         self.part = run.batch_size // run.devices
         self._depths, self._frozen = len(cast("Network", network).depths()), -1
         self._pairs: list[tuple[Tensor, Tensor]] = []
+        self._statistics: list[Tensor] = []
+        self._spare: list[Tensor] = []
         self._optimiser_state = self._schedule_state = None
         if state is not None:
             self.load_state_dict(state["weights"])
@@ -84,7 +86,7 @@ class SegmentationTask(lightning.LightningModule):
                 f"run {self.run.name}: the loss is {loss.item()} at step {self.step + 1}",
                 f"lower learning_rate (it is {self.run.learning_rate:g})",
             )
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        _clip([one.grad for one in self.network.parameters() if one.grad is not None])
         optimiser: Any = self.optimizers()
         optimiser.step()
         schedule: Any = self.lr_schedulers()
@@ -129,7 +131,7 @@ class SegmentationTask(lightning.LightningModule):
 
     def _learn(self, batch: Batch) -> Tensor:
         """Accumulate the gradients of a batch, in smaller and smaller parts until one fits into memory."""
-        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        self._note_statistics()
         while True:
             try:
                 return self._accumulate(batch)
@@ -139,9 +141,16 @@ class SegmentationTask(lightning.LightningModule):
                 words = str(error).splitlines()[0]
             # Outside of the handler, whose traceback would keep the tensors of the failed pass.
             self._halve(words)
-            with torch.no_grad():
-                for buffer, before in zip(self.network.buffers(), buffers, strict=True):
-                    buffer.copy_(before)
+            _copy(self._statistics, self._spare)
+
+    def _note_statistics(self) -> None:
+        """Keep what a pass that fails would change: running statistics of the normalisation."""
+        if not self._spare:
+            # Once, as for the average.
+            self._statistics = list(self.network.buffers())
+            self._spare = [buffer.clone() for buffer in self._statistics]
+        else:
+            _copy(self._spare, self._statistics)
 
     def _accumulate(self, batch: Batch) -> Tensor:
         optimiser: Any = self.optimizers()
@@ -176,6 +185,23 @@ class SegmentationTask(lightning.LightningModule):
             self.part,
             run.batch_size,
         )
+
+
+def _clip(gradients: list[Tensor]) -> None:
+    """Scale gradients whose norm, all taken together, is above the limit down to it; the others stay as they are."""
+    norm = torch.nn.utils.get_total_norm(gradients)
+    # On a GPU to ask would be to wait for it; to multiply by one costs less there.
+    if norm.device.type == "cpu" and bool(norm + _EPSILON <= _CLIP):
+        return
+    scale = (_CLIP / (norm + _EPSILON)).clamp(max=1.0)
+    torch._foreach_mul_(gradients, scale)
+
+
+def _copy(into: list[Tensor], of: list[Tensor]) -> None:
+    # torch refuses to go through nothing.
+    if into:
+        with torch.no_grad():
+            torch._foreach_copy_(into, of)
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:
