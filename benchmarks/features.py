@@ -154,7 +154,7 @@ def _opened(mask: Mask, radius: float, tools: Tools) -> Mask:
 def _near(mask: Mask, radius: float, tools: Tools) -> Mask:
     if not mask.any():
         return mask
-    return np.asarray(tools.distance(~mask) <= radius + _ROUNDING)
+    return np.asarray(tools.distance(~mask) <= radius + _ROUNDING, bool)
 
 
 def _of(labels: NDArray[np.integer], chosen: NDArray[np.bool_]) -> Mask:
@@ -162,7 +162,7 @@ def _of(labels: NDArray[np.integer], chosen: NDArray[np.bool_]) -> Mask:
 
 
 def _widths(labels: NDArray[np.integer], count: int, tools: Tools) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    distance = tools.depth(labels > 0)
+    distance = np.asarray(tools.depth(labels > 0), np.float64)
     cells = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     total = np.bincount(labels.ravel(), weights=distance.ravel(), minlength=count + 1)[1:]
     area = cells * SIDE**2
@@ -240,7 +240,9 @@ def judged(number: int) -> dict[str, dict[str, float]]:
     long and 1.5 times as long as wide.
     """
     random = np.random.default_rng(0)
-    truth, widths, told = [], [], {"between centres": [], "cells cut in four": []}
+    truth: list[bool] = []
+    widths: list[float] = []
+    told: dict[str, list[tuple[bool, float]]] = {"between centres": [], "cells cut in four": []}
     place = (np.mgrid[: 60 * 8, : 60 * 8] + 0.5) / 8 * SIDE
     while len(truth) < number:
         width, length, angle = random.uniform(5, 29), random.uniform(10, 90), random.uniform(0, np.pi)

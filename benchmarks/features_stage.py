@@ -17,18 +17,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bocage.files import digest_file, write_json
-from bocage.grid import Window
+from bocage.grid import Tile, Window
 from bocage.project import Project
 from bocage.rasters import write_cog
 from features import MOST_BYTES, SIDE, ground
 
-TILE = 10_000
+EDGE = 10_000
 # The north-western corner of production cell E43N30.
 WEST, NORTH = 4_300_000, 3_100_000
 
@@ -36,7 +37,7 @@ WEST, NORTH = 4_300_000, 3_100_000
 def make_mosaic(folder: Path, km: float, resolution: float) -> Project:
     """Write a project with a square mosaic of that many kilometres in the corner of a production cell."""
     (folder / "bocage.toml").write_text(
-        f'[grid]\ncrs = "EPSG:3035"\nresolution = {resolution}\ntile_size = {TILE}\ncell_size = 100000\n'
+        f'[grid]\ncrs = "EPSG:3035"\nresolution = {resolution}\ntile_size = {EDGE}\ncell_size = 100000\n'
         f"[features]\nresolution = {SIDE}\n",
         encoding="utf-8",
     )
@@ -59,8 +60,24 @@ def make_mosaic(folder: Path, km: float, resolution: float) -> Project:
         bands[0][place], bands[1][place] = np.where(mask, 190 + noise, 10 + noise), 1
         path = project.map_folder / f"{tile.id}.tif"
         write_cog(path, bands, grid=project.grid, window=tile.window)
-        write_json(path.with_suffix(".json"), {"assets": {"data": {"bocage:sha256": digest_file(path)}}})
+        write_json(path.with_suffix(".json"), _receipt(project, tile, path))
     return project
+
+
+def _receipt(project: Project, tile: Tile, path: Path) -> dict[str, Any]:
+    """Return what the stage reads of a tile's receipt."""
+    properties = {
+        "bocage:key": "key",
+        "bocage:model": {"name": "texture", "digest": "texture"},
+        "bocage:grid": {"crs": project.grid.crs, "resolution": project.grid.resolution, "window": asdict(tile.window)},
+        "bocage:pixels": 1,
+        "bocage:valid_pixels": 1,
+        "bocage:chips": 1,
+        "bocage:timings": {"total": 0.0},
+        "bocage:scenes": [],
+        "bocage:quarantined": [],
+    }
+    return {"id": tile.id, "properties": properties, "assets": {"data": {"bocage:sha256": digest_file(path)}}}
 
 
 def run_stage(project: Project) -> dict[str, Any]:
@@ -88,6 +105,8 @@ def main() -> int:
     parser.add_argument("--resolution", type=float, default=2.0, help="metres per pixel of the mosaic")
     parser.add_argument("--folder", help="where the mosaics are written for the while, by default the system's")
     given = parser.parse_args()
+    if given.km.count(",") == 0 and float(given.km) < 100:
+        parser.error("--km takes 100, or two sizes from which a line can be drawn")
     rows: list[dict[str, Any]] = []
     for km in (float(size) for size in given.km.split(",")):
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
