@@ -93,12 +93,13 @@ def test_2015_tells_linear_patchy_and_additional_features_apart(project: Project
     ],
 )
 def test_another_release_has_its_own_names_and_replaces_the_last(
-    project: Project, profile: str, expected: set[str]
+    project: Project, profile: str, expected: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     plain = Project(project.folder, project.settings.model_copy(update={"products": WITHOUT_REGION}))
     outcome = write_products(plain, profile)
     assert stems(outcome) == expected
     assert outcome.refused == ()
+    assert "the features follow the rules of 2015" in caplog.text
     assert {path.stem for path in project.products_folder.glob("*.tif")} <= expected
     names = [ProductName.parse(stem) for stem in stems(outcome)]
     assert {name.year for name in names if name is not None} == {int(profile)}

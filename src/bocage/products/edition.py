@@ -87,6 +87,13 @@ def edition_of(project: Project, profile: str | None, mosaic: Sequence[MappedTil
             "leave reference_year out, or choose another profile",
         )
     warn_of_contact(project)
+    rules = project.settings.features.profile
+    if rules != convention and (rules, convention) != ("2021", "2024"):  # of 2024 no other rules are known
+        _log.warning(
+            "names and codes are those of %s, the features follow the rules of %s: "
+            'set profile = "%s" in [features] and run bocage features for those of the release',
+            convention, rules, convention,
+        )  # fmt: skip
     dates = _dates(project)
     models = sorted({mapped.model for mapped in mosaic if mapped.model})
     delivery = Delivery(
