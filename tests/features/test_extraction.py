@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from bocage.errors import FeatureError, MappingError, ProjectError
+from bocage.errors import BocageError, FeatureError, LayerError, MappingError, ProjectError
 from bocage.features import extraction
 from bocage.features.extraction import extract_features
 from bocage.features.ground import blocks, cell_grid, find_islands, mapped_tiles, read_region
@@ -223,3 +223,37 @@ def _extracted(project: Project, probability: np.ndarray) -> Path:
     write_mosaic(project, WINDOW, probability)
     (path,) = extract_features(project).outputs
     return path
+
+
+@pytest.mark.parametrize(
+    ("more", "file", "said"),
+    [
+        ('[[reference.layers]]\nkind = "tree_cover_density"\npaths = ["layers/tcd.tif"]\n', None, "no file is at"),
+        ('[[reference.layers]]\nkind = "crop_types"\npaths = ["layers/x.tif"]\n', "x.tif", "cannot be opened"),
+        ('[features.context]\nstreams = ["layers/x.gpkg"]\n', None, "which streams in .features.context. names"),
+        ('[features.context]\nroads = ["layers/x.gpkg"]\n', "x.gpkg", "cannot be opened"),
+    ],
+)
+def test_a_mask_or_context_that_cannot_be_used_stops_the_stage_before_anything_is_written(
+    tmp_path: Path, more: str, file: str | None, said: str
+) -> None:
+    # The table of the features is open in the settings; what follows belongs to it or starts a table of its own.
+    project = make_project(tmp_path, more=more)
+    write_mosaic(project, WINDOW, landscape())
+    if file is not None:
+        (tmp_path / "layers").mkdir()
+        (tmp_path / "layers" / file).write_bytes(b"II*\0rubbish")
+    with pytest.raises(LayerError, match=said):
+        extract_features(project)
+    assert not list(project.features_folder.glob("*"))
+    assert not list(tmp_path.glob(".bocage/features/*"))
+
+
+def test_a_damaged_tile_of_the_mosaic_leaves_nothing_half_written(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    write_mosaic(project, WINDOW, landscape())
+    first, *_ = sorted(project.map_folder.glob("*.tif"))
+    first.write_bytes(first.read_bytes()[:2000])
+    with pytest.raises(BocageError, match=first.stem):
+        extract_features(project)
+    assert not list(project.features_folder.glob("*"))

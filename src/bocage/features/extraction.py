@@ -99,33 +99,42 @@ def _derive(
     project: Project, cell: str, islands: list[Island], grid: Grid, profile: Profile, inputs: str
 ) -> dict[str, Any]:
     """Derive the features of one production cell, write them and return its figures."""
-    tables, borders = [empty_features(grid.crs)], []
-    figures: dict[str, Any] = {"observed_km2": 0.0, "woody_km2": 0.0, "forest_km2": 0.0}
+    tables, borders, known = [empty_features(grid.crs)], [], []
     for island in islands:
-        region = read_region(
-            project, island, grid, profile, lambda window: read_probability(project, window)[0], MOST_CELLS
-        )
-        found = features_on(region, profile)
+        found, seen = _island(project, island, grid, profile)
         borders.append(found.border.moved(sum(len(table) for table in tables)))
         tables.append(found.table)
-        own = island.window.slices(region.frame.window)
-        woody, forest = region.planes.woody[own], region.planes.forest[own]
-        size = grid.resolution**2 / 1e6
-        observed = woody != UNKNOWN
-        figures["observed_km2"] += float(np.count_nonzero(observed) * size)
-        figures["woody_km2"] += float(np.count_nonzero(woody == 1) * size)
-        figures["forest_km2"] += float(np.count_nonzero((forest == 1) & observed) * size)
+        known.append(seen)
     filled = [table for table in tables if len(table)] or tables[:1]
-    features = gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=grid.crs)
+    # Together with a copy of itself the table of a dense production cell would be the largest thing of the stage.
+    features = filled[0] if len(filled) == 1 else gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=grid.crs)
+    del tables, filled, found
     path = project.features_folder / f"{cell}.parquet"
     with whole_file(path) as temporary:
         features.to_parquet(temporary, index=False, write_covering_bbox=True)
     border = border_file(project, cell)
     write_border(border, borders)
-    figures |= _figures(features)
+    figures = {**_sum(known), **_figures(features)}
     digests = {"sha256": digest_file(path), "border": digest_file(border)}
     _write_receipt(project, cell, {"inputs": inputs, **digests, "figures": figures})
     return figures
+
+
+def _island(project: Project, island: Island, grid: Grid, profile: Profile) -> tuple[Derived, dict[str, float]]:
+    """Return the features of an island and how much of it is known, woody and forest; its planes are not kept."""
+    region = read_region(
+        project, island, grid, profile, lambda window: read_probability(project, window)[0], MOST_CELLS
+    )
+    own = island.window.slices(region.frame.window)
+    woody, forest = region.planes.woody[own], region.planes.forest[own]
+    # Over all cells at once a comparison would be one more plane.
+    cells = np.zeros(3, np.int64)
+    for row, states in zip(woody, forest, strict=True):
+        observed = row != UNKNOWN
+        cells += [np.count_nonzero(observed), np.count_nonzero(row == 1), np.count_nonzero((states == 1) & observed)]
+    names = ("observed_km2", "woody_km2", "forest_km2")
+    figures = dict(zip(names, (cells * grid.resolution**2 / 1e6).tolist(), strict=True))
+    return features_on(region, profile), figures
 
 
 def features_on(region: Region, profile: Profile) -> Derived:
