@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the store that the tests use, too
 
 import psutil
 from small_projects import SmallProject, workers_of, write_scenes
 from stand_in import stand_in_for_the_network
-from unsteady_store import unsteady_store
+from tests.failing_store import Fault, failing_store, object_server, request
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
@@ -122,24 +123,26 @@ def truncated(project: SmallProject, expected: dict[str, str], without: dict[str
 
 def store(folder: Path, scenes: Path, expected: dict[str, str]) -> dict[str, Any]:
     """Map scenes from a store that answers errors, now and then and for a while all the time."""
-    with unsteady_store() as faulty:
-        faulty.put("/deliveries")
+    with object_server() as server, failing_store(server) as faulty:
+        request(server, "/deliveries")
         for path in scenes.glob("*.tif"):
-            faulty.put(f"/deliveries/{path.name}", path.read_bytes())
+            request(server, f"/deliveries/{path.name}", path.read_bytes())
         project = SmallProject.make(folder, "s3://deliveries/", environment=faulty.environment)
-        faulty.every = 10
+        sometimes = Fault(503, every=10)
+        faulty.fail(sometimes)
         process = project.start("map")
         project.wait_for_tiles(3, process)
-        faulty.fail_next(OUTAGE)
+        faulty.fail(Fault(503, seconds=OUTAGE), sometimes)
         said = project.end(process)
         different = differing(project, expected)
+        requests, refused = faulty.counted()
         return {
-            "requests_answered": faulty.answered,
-            "requests_refused": faulty.refused,
+            "requests_answered": requests - refused,
+            "requests_refused": refused,
             "seconds_without_an_answer": OUTAGE,
             "refused": [each["reason"] for each in said["refused"]],
             "tiles_that_differ": different,
-            "equal": not different and faulty.refused > 0,
+            "equal": not different and refused > 0,
         }
 
 

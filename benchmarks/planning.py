@@ -2,10 +2,12 @@
 
 *Continent*: 40 000 scenes and 63 000 tiles of benchmarks/europe.py, from the file of the catalogue to the figures of
 the plan, in a process of its own, beside the limits of 30 s and 2 GB.
-*Run*: scenes of 16-bit texture with an untrained network on this machine, mapped in two halves. The first is planned
-from timing the bare model, the second from the receipts of the first; both are compared with what they took.
+*Run*: projects with an untrained network on this machine, each mapped in two parts: ``bocage map --plan`` in a process
+of its own, then ``bocage map``. The first part is planned from tiles on trial, the second from the receipts of the
+first. Scenes of 16-bit texture under large and under small tiles; and where ``BOCAGE_DATA`` has them, the 17 of Ohio,
+and the six dates of dakota that show the same ground.
 
-    python benchmarks/planning.py [--json] [--scenes N] [--tile PIXELS] [--tiles N] [--workers N] [--only PART]
+    python benchmarks/planning.py [--json] [--scenes N] [--cases NAME ...] [--workers N] [--only PART]
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,32 +97,99 @@ def write_scene(path: Path, pixels: int) -> None:
         file.write(image)
 
 
-def local(folder: Path, tile: int, tiles: int, workers: int) -> dict[str, Any]:
-    """Map a small project in two halves and compare each with its plan."""
-    import torch
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A project to plan and map: its grid, its scenes, and how they become bytes.
 
-    from bocage.mapping import map_area
-    from bocage.models import build_network, save_package
-    from bocage.models.item import ModelDescription
+    Attributes
+    ----------
+    texture
+        Edge in pixels of a scene that is made, or 0.
+    paths
+        Pattern of the scenes within ``BOCAGE_DATA``, if none is made.
+    """
+
+    crs: str
+    resolution: float
+    tile: float
+    chip: int
+    stretch: str
+    texture: int = 0
+    paths: str = ""
+
+
+CASES = {
+    "texture, large tiles": Case("EPSG:3035", 2.0, 4096.0, 512, "minmax", texture=8192),
+    "texture, small tiles": Case("EPSG:3035", 2.0, 512.0, 256, "minmax", texture=2048),
+    "ohio": Case("EPSG:26917", 1.2, 600.0, 512, "none", paths="ohio/scene_*.tif"),
+    "dakota": Case("EPSG:26914", 5.0, 1000.0, 128, "percentile", paths="dakota/*.tif"),
+}
+
+
+def local(folder: Path, case: Case, workers: int) -> dict[str, Any]:
+    """Plan and map a small project in two parts."""
     from bocage.project import Project
-    from bocage.scenes import BANDS, catalogue_scenes
+    from bocage.scenes import Catalogue
 
-    pixels = 2 * tile * tiles
-    write_scene(folder / "scenes" / "scene.tif", pixels)
-    size = 2.0 * tile
+    paths = folder / "scenes"
+    if case.texture:
+        write_scene(paths / "scene.tif", case.texture)
+    else:
+        paths = Path(os.environ["BOCAGE_DATA"]) / case.paths
     (folder / "bocage.toml").write_text(
-        f'[grid]\ntile_size = {size}\ncell_size = {size * 10}\n[scenes]\nstretch = "minmax"\n'
-        f'bands = ["red", "green", "blue", "nir"]\n[mapping]\nworkers = {workers}\n',
+        f'[grid]\ncrs = "{case.crs}"\nresolution = {case.resolution}\ntile_size = {case.tile}\n'
+        f'cell_size = {case.tile * 10}\n[scenes]\nstretch = "{case.stretch}"\npaths = ["{paths}"]\n'
+        f'bands = ["red", "green", "blue", "nir"]\n[mapping]\nworkers = {workers}\nchip = {case.chip}\n',
         encoding="utf-8",
     )
+    program(folder, "run", "--until", "scenes")
+    subprocess.run([sys.executable, __file__, "--part", "model", "--folder", folder, "--stretch", case.stretch,
+                    "--resolution", str(case.resolution)], check=True)  # fmt: skip
     project = Project.open(folder)
-    catalogue_scenes(project)
+    bounds = Catalogue.open(project.scenes_file, project.grid).bounds
+    middle = (bounds.left + bounds.right) / 2
+    half = [str(value) for value in (bounds.left, bounds.bottom, middle, bounds.top)]
+    return {name: planned_and_run(folder, box) for name, box in (("on trial", ["--bbox", *half]), ("receipts", []))}
+
+
+def save_model(folder: Path, resolution: float, stretch: Any) -> None:
+    """Save a network that was never trained."""
+    import torch
+
+    from bocage.models import build_network, save_package
+    from bocage.models.item import ModelDescription
+    from bocage.scenes import BANDS
+
     torch.manual_seed(0)
-    description = ModelDescription("slf", FAMILY, tuple(BANDS), 2.0, "minmax", 512)
-    save_package(project.models_folder / "slf", build_network(FAMILY, pretrained=False), description)
-    edge = 2.0 * pixels
-    halves = {"bare_model": (0.0, edge / 2 + 1, edge, edge), "receipts": None}
-    return {name: map_area(project, bbox=box).figures["plan"] for name, box in halves.items()}
+    description = ModelDescription("slf", FAMILY, tuple(BANDS), resolution, stretch, 512)
+    save_package(folder / "models" / "slf", build_network(FAMILY, pretrained=False), description)
+
+
+def planned_and_run(folder: Path, options: list[str]) -> dict[str, Any]:
+    """Plan a part of the map in one process and map it in another."""
+    planned = program(folder, "map", "--plan", *options)
+    clock = time.perf_counter()
+    run = program(folder, "map", *options)["figures"]["plan"]
+    command = time.perf_counter() - clock
+    seconds = 3600 * planned["hours"]
+    return {
+        "tiles": planned["tiles_to_map"],
+        "planned_seconds": round(seconds, 2),
+        "command_seconds": round(command, 2),
+        "ratio": round(run["seconds"] / seconds, 4),
+        "ratio_of_tiles": round(run["parts"]["tiles"]["seconds"] / run["parts"]["tiles"]["planned_seconds"], 4),
+        "run": run,
+    }
+
+
+def program(folder: Path, *arguments: str) -> dict[str, Any]:
+    """Run the program in a process of its own and return what it says."""
+    command = [sys.executable, "-m", "bocage", *arguments, "--project", str(folder), "--json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
 
 
 def main() -> None:
@@ -127,50 +197,73 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--scenes", type=int, default=40_000)
-    parser.add_argument("--tile", type=int, default=2048, help="edge of a tile of the run, in pixels")
-    parser.add_argument("--tiles", type=int, default=2, help="the run maps 2N x 2N tiles, in two halves")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--only", choices=("continent", "run"))
-    parser.add_argument("--part", choices=("fill", "continent", "run"), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=("fill", "continent", "model"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--resolution", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--stretch", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.part is not None:
-        match options.part:
-            case "fill":
-                figures = fill(options.folder, options.scenes)
-            case "continent":
-                figures = continent(options.folder)
-            case _:
-                figures = local(options.folder, options.tile, options.tiles, options.workers)
-        print(json.dumps(figures))
-        return
+    match options.part:
+        case "fill":
+            print(json.dumps(fill(options.folder, options.scenes)))
+            return
+        case "continent":
+            print(json.dumps(continent(options.folder)))
+            return
+        case "model":
+            save_model(options.folder, options.resolution, options.stretch)
+            return
+    result = measure(options)
+    if options.json:
+        print(json.dumps(result))
+    else:
+        show(result)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of the parts that are asked for."""
     result: dict[str, Any] = {"load_average": round(os.getloadavg()[0], 2)}
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        for part, folder in (("fill", one), ("continent", one), ("run", other)):
-            if options.only in {None, "run" if part == "run" else "continent"}:
+    if options.only != "run":
+        with tempfile.TemporaryDirectory() as folder:
+            for part in ("fill", "continent"):
                 command = [sys.executable, __file__, "--part", part, "--folder", folder]
-                for name in ("scenes", "tile", "tiles", "workers"):
-                    command += [f"--{name}", str(getattr(options, name))]
-                done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+                done = subprocess.run([*command, "--scenes", str(options.scenes)], stdout=subprocess.PIPE, check=True)
                 result[part] = json.loads(done.stdout)
+    if options.only != "continent":
+        result["run"] = {}
+        for name in options.cases:
+            if CASES[name].paths and "BOCAGE_DATA" not in os.environ:
+                print(f"{name} is left out: BOCAGE_DATA names no folder", file=sys.stderr)
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                result["run"][name] = local(Path(folder), CASES[name], options.workers)
+                print(f"{name} is done", file=sys.stderr)
     if "continent" in result:
         result["limit_ratio"] = max(result["continent"]["seconds_ratio"], result["continent"]["memory_ratio"])
     if "run" in result:
-        result["worst_deviation"] = round(max(abs(part["ratio"] - 1) for part in result["run"].values()), 4)
-    if options.json:
-        print(json.dumps(result))
-        return
+        ratios = [part["ratio"] for case in result["run"].values() for part in case.values()]
+        result["worst_deviation"] = round(max(abs(ratio - 1) for ratio in ratios), 4)
+    return result
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the figures beside their limits."""
     if "continent" in result:
         part = result["continent"]
         print(f"{part['scenes']} scenes, {part['tiles']} tiles, {part['chips']:,} chips, {part['bytes'] / 1e12:.2f} TB")
         print(f"planning     {part['seconds']:9.2f} s    limit {SECONDS:.0f} s ({part['opening_seconds']} s to open)")
         print(f"peak memory  {part['peak_memory_mb']:9.0f} MB   limit {MEGABYTES:.0f} MB")
-    for name, part in result.get("run", {}).items():
-        print(
-            f"run planned by {part['rates_from']} ({name}): {part['planned_seconds']} s planned, {part['seconds']} s "
-            f"taken, ratio {part['ratio']} (limit 1 +- {NEAR}); chips {part['chips']} of {part['planned_chips']}, "
-            f"bytes {part['bytes']} of {part['planned_bytes']}"
-        )
+    for name, parts in result.get("run", {}).items():
+        for source, part in parts.items():
+            run = part["run"]
+            print(
+                f"{name}, {part['tiles']} tiles, planned by {source}: {part['planned_seconds']} s planned, "
+                f"{run['seconds']} s taken, ratio {part['ratio']} (limit 1 +- {NEAR}), of the tiles alone "
+                f"{part['ratio_of_tiles']}; chips {run['chips']} of {run['planned_chips']}, bytes {run['bytes']} of "
+                f"{run['planned_bytes']}"
+            )
 
 
 if __name__ == "__main__":

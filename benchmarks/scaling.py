@@ -4,6 +4,9 @@ From compressed scenes on disk to COGs with their receipts. The clock runs from 
 model until the last tile is written; what starting takes is told apart. One worker reads ahead in a second thread, so
 it already has part of the other core; the figure ``against_one_core`` is that against a worker which is held on one.
 
+What two cores can do at all is ``bare_ratio``, that of two bare models, which share nothing but the machine: its
+memory, its caches and its clock. ``of_bare`` is the share of that which the workers reach.
+
     python benchmarks/scaling.py [--json] [--tile PIXELS] [--tiles N] [--workers N] [--repeat N]
 """
 
@@ -11,18 +14,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 from small_projects import write_scene
 
 from bocage.grid import Bounds, Grid, Tiling
@@ -41,9 +47,15 @@ from bocage.outcome import Refusal
 from bocage.scenes import BANDS, Catalogue, open_scene, recognise
 from bocage.storage import FolderStorage
 
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Barrier
+
 GRID = Grid("EPSG:3035", 2.0)
 WANTED = 1.7
-CHIP = 256
+CHIP, BATCH = 256, 4
+BARE_BATCHES = 24
+"""Batches of each bare model: some seconds."""
 
 
 class TogetherCrew:
@@ -105,7 +117,7 @@ def prepare(folder: Path, tiles: int, pixels: int) -> tuple[Work, tuple[TileJob,
     segmenter = load_model(folder / "model")
     recipe = Recipe(GRID, Lattice.of(CHIP, 0.25, segmenter.multiple), "slf", segmenter.digest)
     storage = FolderStorage(folder / "map")
-    work = Work(recipe, storage, 4, partial(load_model, folder / "model"), open_scene)
+    work = Work(recipe, storage, BATCH, partial(load_model, folder / "model"), open_scene)
     area = Bounds(0, -edge, tiles * edge, 0)
     return work, make_plan(Catalogue(scenes), tiling, recipe, Inventory.open(storage), area=area).jobs
 
@@ -128,6 +140,32 @@ def time_workers(
     return last - crew.ready_at, crew.ready_at - started, digests
 
 
+def run_bare(package: Path, together: Barrier, spent: Queue[float]) -> None:
+    """Time a model alone in this process, from the moment at which all are ready."""
+    segmenter = load_model(package)
+    images = np.random.default_rng(1).integers(1, 256, (BATCH, 4, CHIP, CHIP), dtype=np.uint8)
+    valid = np.ones((BATCH, CHIP, CHIP), dtype=np.bool_)
+    segmenter.predict(images, valid)
+    with ThreadPoolExecutor(segmenter.at_once) as threads:
+        together.wait()
+        started = time.perf_counter()
+        list(threads.map(lambda _: segmenter.predict(images, valid), range(BARE_BATCHES)))
+        spent.put(time.perf_counter() - started)
+
+
+def time_bare(package: Path, models: int) -> float:
+    """Return the seconds that so many models take at once, each for as many batches in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    together, spent = context.Barrier(models), context.Queue()
+    processes = [context.Process(target=run_bare, args=(package, together, spent)) for _ in range(models)]
+    for process in processes:
+        process.start()
+    seconds = max(spent.get() for _ in processes)
+    for process in processes:
+        process.join()
+    return seconds
+
+
 def measure(folder: Path, *, tiles: int, pixels: int, workers: int, repeat: int) -> dict[str, Any]:
     """Time one worker and several in turn and return the figures of the best of each."""
     work, jobs = prepare(folder, tiles, pixels)
@@ -135,16 +173,22 @@ def measure(folder: Path, *, tiles: int, pixels: int, workers: int, repeat: int)
     trials = {"one": (1, None), "one_core": (1, core), "several": (workers, None)}
     seconds = dict.fromkeys(trials, float("inf"))
     starting = dict(seconds)
+    bare = {1: float("inf"), workers: float("inf")}
     found: set[tuple[str, ...]] = set()
     for _ in range(repeat):
         for name, (count, cores) in trials.items():
             mapping, start, digests = time_workers(work, jobs, count, cores)
             seconds[name], starting[name] = min(seconds[name], mapping), min(starting[name], start)
             found.add(tuple(digests))
+        for count, best in bare.items():
+            bare[count] = min(best, time_bare(folder / "model", count))
+    ratio, bare_ratio = seconds["one"] / seconds["several"], workers * bare[1] / bare[workers]
     useful = len(jobs) * pixels * pixels / 1e6
     return {
-        "limit_ratio": round(seconds["one"] / seconds["several"], 3),
+        "limit_ratio": round(ratio, 3),
         "wanted_ratio": WANTED,
+        "bare_ratio": round(bare_ratio, 3),
+        "of_bare": round(ratio / bare_ratio, 3),
         "against_one_core": round(seconds["one_core"] / seconds["several"], 3),
         "workers": workers,
         "threads_per_worker": int(os.environ["OMP_NUM_THREADS"]),
@@ -181,6 +225,7 @@ def main() -> None:
         start = figures["starting_seconds"][name]
         print(f"{name.replace('_', ' '):<10} {speed:8.3f} useful megapixels/s, after {start:.1f} s of starting")
     print(f"ratio      {figures['limit_ratio']:8.3f} (wanted {WANTED} or more)")
+    print(f"bare models {figures['bare_ratio']:.3f}, of which the workers reach {figures['of_bare']:.3f}")
     print(f"against a worker on one core {figures['against_one_core']:.3f}; the same bytes: {figures['same_bytes']}")
 
 

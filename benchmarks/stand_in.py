@@ -25,6 +25,7 @@ class StandIn:
     resolution: float = 2.0
     digest: str = "5" * 64
     multiple: int = 4
+    at_once: int = 1
     stretch: Method = "none"
     percentiles: tuple[float, float] = (0.005, 0.995)
     runtime: str = "scipy"

@@ -16,6 +16,8 @@ def test_every_page_is_in_the_menu_once_and_decisions_are_in_their_order() -> No
     assert sorted(menu) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
     decisions = [page for page in menu if re.match(r"decisions/\d", page)]
     assert decisions == sorted(decisions)
+    listed = re.findall(r"\]\((\d[\w-]+\.md)\)", (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8"))
+    assert [f"decisions/{page}" for page in listed] == decisions
 
 
 def test_the_page_of_the_command_line_is_that_of_the_program() -> None:

@@ -32,7 +32,11 @@ def test_an_empty_file_is_a_project_with_defaults(tmp_path: Path) -> None:
         ("[grid]\nresolutoin = 2.0\n", r"\[grid.resolutoin\] is not a setting"),
         ("[maps]\n", r"\[maps\] is not a setting"),
         ("[grid]\nresolution = -2.0\n", r"\[grid.resolution\].*greater than 0"),
-        ("[grid]\nresolution = 3.0\n", "not a whole number"),
+        (
+            "[grid]\nresolution = 3.0\n",
+            "not a whole number of 3.0 m pixels; sizes near by that fit: tile_size = 9000, cell_size = 99000",
+        ),
+        ("[grid]\ncell_size = 15000.0\n", "not a multiple of tile_size .* tile_size = 10000, cell_size = 20000"),
         ("[area]\nbbox = [4, 3, 2, 1]\n", "left, bottom, right, top"),
         ('[[training.runs]]\nname = "a"\n[[training.runs]]\nname = "a"\n', "two runs share a name"),
         ('[[training.runs]]\nname = "../../etc"\n', "should match pattern"),

@@ -190,7 +190,7 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
     )
     receipt.write(project.receipts_folder)
     for refusal in outcome.refused:
-        _log.warning("%s refused %s: %s", name, refusal.subject, refusal.reason)
+        _log.warning("%s refused %s", name, refusal)
     _log.info("%s: done in %.1f s", name, receipt.seconds)
     return receipt
 

@@ -22,6 +22,10 @@ class Refusal:
         """Return the refusal that an error of ours stands for."""
         return cls(subject, error.problem, error.mend)
 
+    def __str__(self) -> str:
+        named = self.reason.startswith((f"{self.subject} ", f"tile {self.subject} "))
+        return self.reason if named else f"{self.subject}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -116,17 +116,19 @@ def cog_bytes(
                 file.set_band_description(index, name)
             if tags:
                 file.update_tags(**tags)
-        rasterio.shutil.copy(
-            plain.name,
-            cog.name,
-            driver="COG",
-            compress=compression,
-            blocksize=512,
-            overview_resampling=overviews,
-            predictor="STANDARD" if compression != "LZW" else "NO",
-            num_threads="ALL_CPUS",
-            **({} if level is None else {"level": level}),
-        )
+        # GDAL would compress the overviews while it makes them, only to unpack them again: half of the whole time.
+        with rasterio.Env(COG_TMP_COMPRESSION="NONE"):
+            rasterio.shutil.copy(
+                plain.name,
+                cog.name,
+                driver="COG",
+                compress=compression,
+                blocksize=512,
+                overview_resampling=overviews,
+                predictor="STANDARD" if compression != "LZW" else "NO",
+                num_threads="ALL_CPUS",
+                **({} if level is None else {"level": level}),
+            )
         return bytes(cog.getbuffer())
 
 

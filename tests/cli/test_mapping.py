@@ -51,14 +51,18 @@ def test_a_plan_in_words() -> None:
     found = estimate(Load(3, 7200, 10), [Machine("gpu", 2, 1, 1.0, price=3.0)])
     figures = {
         "tiles_to_map": 3, "tiles_done": 1, "scenes": 2, "observations": 4, "bytes": 2_000_000_000,
-        "bytes_of_scenes": 4_000_000_000, "chips": 7200, "rates": Rates(1.0, 5e6, 0.9, "a test").as_dict(),
-        **found.as_dict(),
+        "bytes_of_scenes": 4_000_000_000, "chips": 7200,
+        "rates": Rates(1.0, 5e6, 0.9, "a test", 1, 2.0, 0.05).as_dict(), **found.as_dict(),
     }  # fmt: skip
     words = in_words(figures)
     assert words["tiles"] == "3 to map, 1 in place"
-    assert words["to read"] == "2 GB of the scenes' 4 GB"
+    assert words["to read"] == "2 GB, blocks that tiles share more than once; the scenes have 4 GB"
     assert words["2 x gpu"] == "2 workers, 2 chips/s, held up by inference"
-    assert words["measured"] == "1 chips/s a worker, 5 MB/s, efficiency 0.90, by a test"
+    assert (
+        words["measured"] == "1 chips/s a worker, 5 MB/s, efficiency 0.90, 2 s a tile, 0.05 s a scene of it, by a test"
+    )
     assert words["time"] == "1.33 hours, 8.00 EUR"
+    assert in_words({**figures, "hours": 0.05})["time"].startswith("3 minutes")
+    assert in_words({**figures, "hours": 0.002})["time"].startswith("7.2 seconds")
     nothing = in_words({**figures, "rates": None, "tiles_to_map": 0})
     assert nothing["time"] == "nothing to map"

@@ -78,6 +78,30 @@ def test_a_bad_scene_is_refused_and_the_good_one_kept(bocage: Bocage, tmp_path: 
     assert [scene["id"] for scene in json.loads(out)["scenes"]] == ["good"]
 
 
+def test_where_all_scenes_are_refused_each_is_named(bocage: Bocage, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "p")
+    for name in ("one", "two", "three"):
+        write_scene(project / "scenes" / f"{name}.tif", crs=None)
+    status, _, err = bocage("scenes", "add", "--project", project)
+    assert status == 1
+    assert [err.count(f"{name}.tif") for name in ("one", "two", "three")] == [1, 1, 1]
+
+
+def test_a_scene_without_near_infrared_is_told_of_when_it_is_added(bocage: Bocage, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "p")
+    write_scene(project / "scenes" / "four.tif")
+    with rasterio.open(project / "scenes" / "four.tif") as file:
+        profile, colours = file.profile | {"count": 3}, file.read([1, 2, 3])
+    with rasterio.open(project / "scenes" / "three.tif", "w", **profile) as file:
+        file.write(colours)
+        file.descriptions = ("red", "green", "blue")
+    status, _, err = bocage("scenes", "add", "--project", project)
+    assert status == 0
+    told = [line for line in err.replace("\n ", " ").splitlines() if "no near infrared" in line]
+    assert len(told) == 1
+    assert "three.tif" in "".join(err.split())
+
+
 def test_a_scene_outside_the_area(bocage: Bocage, tmp_path: Path) -> None:
     project = write_project(tmp_path / "p", "[area]\nbbox = [100000, 100000, 200000, 200000]\n")
     write_scene(project / "scenes" / "far.tif")

@@ -50,7 +50,7 @@ def write_mosaic(project: Project, window: Window, probability: NDArray[np.uint8
         array[shared.slices(tile.window)] = probability[shared.slices(window)]
         path = project.map_folder / f"{tile.id}.tif"
         write_cog(path, np.stack([array, (array != 255).astype(np.uint8)]), grid=project.grid, window=tile.window)
-        write_json(path.with_suffix(".json"), {"assets": {"data": {"bocage:sha256": digest_file(path)}}})
+        write_json(path.with_suffix(".json"), mapped_receipt(project, tile.id, model="model"))
 
 
 def write_layer(path: Path, array: NDArray[np.generic], grid: Grid, window: Window, nodata: float) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from bocage.errors import FeatureError, ProjectError
+from bocage.errors import FeatureError, MappingError, ProjectError
 from bocage.features import extraction
 from bocage.features.extraction import extract_features
 from bocage.features.ground import blocks, cell_grid, find_islands, mapped_tiles, read_region
@@ -153,7 +153,7 @@ def test_a_mosaic_of_two_models_is_refused_before_anything_is_written(tmp_path: 
     write_mosaic(project, WINDOW, landscape())
     for number, path in enumerate(sorted(project.map_folder.glob("*.json"))):
         write_json(path, mapped_receipt(project, path.stem, model="first" if number else "second"))
-    with pytest.raises(FeatureError, match=r"made by 2 models: \d tiles by first, 1 tiles by second"):
+    with pytest.raises(MappingError, match=r"made by 2 models \(first made \d, second made 1\)"):
         extract_features(project)
     assert not list(project.features_folder.glob("*"))
 
@@ -163,7 +163,7 @@ def test_tiles_of_another_resolution_are_refused(tmp_path: Path) -> None:
     write_mosaic(project, WINDOW, landscape())
     first, *_ = sorted(project.map_folder.glob("*.json"))
     write_json(first, mapped_receipt(project, first.stem, model="one", resolution=1.0))
-    with pytest.raises(FeatureError, match=f"not on the project's lattice of 2.0 m, {first.stem} first"):
+    with pytest.raises(MappingError, match=rf"not on the project's lattice, EPSG:3035 at 2 m.*\(1 m\): {first.stem}"):
         extract_features(project)
 
 
@@ -190,8 +190,11 @@ def test_what_stands_at_the_border_of_production_cells_is_judged_alike_from_both
     assert [path.stem for path in outcome.outputs] == ["E43N30", "E44N30"]
     west, east = (gpd.read_parquet(path) for path in outcome.outputs)
     assert west["slf_class"].tolist() == east["slf_class"].tolist() == [1]
-    assert west["truncated"].all()
-    assert east["truncated"].all()
+    assert west["whole_id"].tolist() == east["whole_id"].tolist() == west["feature_id"].tolist()
+    assert west["pieces"].tolist() == east["pieces"].tolist() == [2]
+    assert west["width_m"].tolist() == east["width_m"].tolist()
+    assert not west["truncated"].any()
+    assert not east["truncated"].any()
     assert west.total_bounds[2] == east.total_bounds[0] == 4_400_000
     assert shapely.area(np.concatenate([west.geometry.values, east.geometry.values])).sum() == pytest.approx(1000)
 

@@ -165,15 +165,25 @@ def test_smoothed_outlines_keep_the_area_of_many_features() -> None:
     assert found["area"].sum() == pytest.approx(cells, rel=0.0005)
 
 
-def test_a_frame_covers_its_region_once_with_tiles_of_the_lattice() -> None:
-    frame = Frame(Window(-7, 5, 30, 20), 8)
-    seen = np.zeros((20, 30), int)
-    for core in frame.cores:
-        seen[core.slices(frame.window)] += 1
-        assert core.column % 8 == 0 or core.column == -7
-        assert core.row % 8 == 0 or core.row == 5
-    assert (seen == 1).all()
-    assert list(frame.each(lambda number, _: number)) == list(range(len(frame.cores)))
+def test_a_frame_covers_its_region_once_with_tiles_of_nearly_one_size() -> None:
+    for own in (None, Window(-3, 9, 21, 8)):
+        frame = Frame(Window(-7, 5, 30, 20), 8, own=own)
+        seen = np.zeros((20, 30), int)
+        for core in frame.cores:
+            seen[core.slices(frame.window)] += 1
+            assert max(core.shape) <= 8
+        covered = np.zeros((20, 30), int)
+        covered[(own or frame.window).slices(frame.window)] = 1
+        np.testing.assert_array_equal(seen, covered)
+        assert np.ptp([core.width for core in frame.cores]) <= 1
+        assert np.ptp([core.height for core in frame.cores]) <= 1
+        assert list(frame.each(lambda number, _: number)) == list(range(len(frame.cores)))
+
+
+def test_a_region_of_one_tile_is_cut_for_the_workers_unless_it_is_small() -> None:
+    assert [core.shape for core in Frame(Window(0, 0, 600, 700), 1024).cores] == [(350, 600), (350, 600)]
+    assert [core.shape for core in Frame(Window(0, 0, 300, 400), 1024).cores] == [(400, 300)]
+    assert [core.shape for core in Frame(Window(0, 0, 600, 700), 1024, workers=1).cores] == [(700, 600)]
 
 
 def test_an_error_in_a_tile_reaches_the_caller() -> None:

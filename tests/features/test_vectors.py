@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, PATCHY, join, label_tile
-from bocage.features.tracing import Lines, put_together, trace
+from bocage.features.tracing import Lines, rings_of, trace
 from bocage.features.vectors import Rings, located, polygons_of, smoothed
 from bocage.grid import Window
 from tests.features.landscape import disk, origin, rectangle
@@ -25,7 +25,7 @@ def outlined(classes: NDArray[np.uint8], tile: int = 100, *, smooth: bool = True
     joined = join(found)
     every = [ring.owned(owner) for ring, owner in zip(rings, joined.owners, strict=True)]
     cut = Lines.of([part.owned(owner) for part, owner in zip(pieces, joined.owners, strict=True)])
-    every.append(smoothed(put_together(cut), smooth=smooth))
+    every.append(smoothed(rings_of(cut), smooth=smooth))
     return polygons_of(Rings.of(every), joined.count)
 
 

@@ -41,6 +41,7 @@ class FakeSegmenter:
     resolution: float = 2.0
     digest: str = "f" * 64
     multiple: int = 4
+    at_once: int = 1
     stretch: Method = "none"
     percentiles: tuple[float, float] = (0.005, 0.995)
     runtime: str = "scipy"

@@ -46,3 +46,25 @@ def test_hundreds_of_observations_do_not_overflow() -> None:
         fusion.add(WINDOW, np.ones(WINDOW.shape, np.float32), np.ones(WINDOW.shape, bool))
     assert (fusion.probability == 254).all()
     assert (fusion.observations == 254).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, WINDOW.height), max_size=4), st.integers(0, 2**32 - 1))
+def test_when_rows_are_settled_does_not_matter(stops: list[int], seed: int) -> None:
+    """Settled at any time, then added to and taken from: to the last bit as if only what stayed had been added."""
+    random = np.random.default_rng(seed)
+    part = Window(5, -3, 6, 4)
+    stays, goes = (
+        (random.random(window.shape, dtype=np.float32), random.random(window.shape) < 0.7) for window in (WINDOW, part)
+    )
+    plain, settled = Fusion(WINDOW), Fusion(WINDOW)
+    plain.add(WINDOW, *stays)
+    settled.add(part, *goes)
+    for stop in stops:
+        settled.settle(stop)
+    settled.add(WINDOW, *stays)
+    for stop in stops:
+        settled.settle(stop)
+    settled.remove(part, *goes)
+    np.testing.assert_array_equal(settled.probability, plain.probability)
+    np.testing.assert_array_equal(settled.observations, plain.observations)

@@ -112,9 +112,17 @@ def test_clouds_and_the_edges_of_scenes_are_no_stripes(seed: int) -> None:
     rows, columns = np.mgrid[:700, :700]
     seen = columns + rows * random.uniform(-0.4, 0.4) < random.uniform(300, 900)
     for _ in range(int(random.integers(0, 8))):
-        row, column, high, wide = random.uniform(0, 700, 4) * [1, 1, 0.1, 0.15]
+        row, column, high, wide = random.uniform(0, 700, 4) * [1, 1, 0.1, 0.3]
         seen &= ((rows - row) / (high + 20)) ** 2 + ((columns - column) / (wide + 20)) ** 2 > 1
     assert find_gaps(seen)[0] == ()
+
+
+def test_a_streak_of_cloud_is_no_stripe_and_a_wedge_between_two_scenes_is_one() -> None:
+    rows, columns = np.mgrid[:700, :700]
+    streak = ((rows - 350) / 10) ** 2 + ((columns - 350) / 240) ** 2 > 1
+    assert find_gaps(streak)[0] == ()
+    wedge = np.abs(rows - 350) > columns / 40
+    assert len(find_gaps(wedge)[0]) == 1
 
 
 def test_ground_beyond_a_scene_is_not_enclosed() -> None:

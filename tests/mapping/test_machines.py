@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from bocage.mapping.inspection import Inspection
 from bocage.mapping.machines import Load, Machine, estimate
-from bocage.mapping.rates import Rates, bare_rate, rates_of
+from bocage.mapping.rates import LastRun, Rates, bare_rate, rates_of
 from bocage.mapping.receipt import TileSummary
-from bocage.mapping.reckoning import Reckoning
+from bocage.mapping.reckoning import Course, Reckoning
 from bocage.settings import MachineSettings
 from tests.mapping.fakes import FakeSegmenter
 
@@ -57,28 +57,56 @@ def test_workers_share_the_cores() -> None:
     assert RATES.for_workers(4).chips_per_second == 5.0
 
 
-def summary(chips: int, predict: float, read: float, rest: float, size: int | None) -> TileSummary:
-    timings = {"predict": predict, "read": read, "blend": 0.0, "total": max(predict, read) + rest, "write": 0.0}
+def test_what_a_tile_and_a_scene_cost_is_added() -> None:
+    own = Machine("a", 1, 2, 10.0, tile_seconds=3.0, scene_seconds=0.5)
+    found = estimate(Load(100, 1000, 0, observations=400), [own], efficiency=0.5, startup=20, ending=7)
+    assert found.mapping == pytest.approx((1000 / (10 * 0.5) + 100 * 3 + 400 * 0.5) / 2)
+    assert found.seconds == pytest.approx(found.mapping + 27)
+    assert (found.startup, found.ending, found.bottleneck) == (20, 7, "handling")
+    assert estimate(Load(0, 0, 0), [own], startup=20, ending=7).seconds == 0
+
+
+def summary(chips: int, predict: float, read: float, rest: float, size: int | None, scenes: int = 1) -> TileSummary:
+    timings = {"predict": predict, "read": read, "blend": 0.0, "total": predict + rest, "write": 0.0}
     inspection = Inspection((0, 10), bytes_read=size)
-    return TileSummary("E1N1", 10, 10, chips, timings["total"], (), (), inspection, timings)
+    used = tuple(f"s{number}" for number in range(scenes))
+    return TileSummary("E1N1", 10, 10, chips, timings["total"], used, (), inspection, timings)
 
 
 def test_rates_follow_from_the_receipts() -> None:
-    rates = rates_of([summary(100, 10, 4, 2, 8_000_000), summary(0, 0, 1, 0, 5)], workers=2)
+    rates = rates_of([summary(100, 10, 4, 2, 8_000_000), summary(0, 0, 1, 0, 5)], LastRun(workers=2))
     assert rates is not None
     assert (rates.chips_per_second, rates.bytes_per_second) == (10.0, 2e6)
-    assert rates.efficiency == pytest.approx(10 / 12)
     assert (rates.source, rates.workers) == ("the receipts of 1 tiles in place", 2)
-    slow = rates_of([summary(100, 10, 20, 5, 8_000_000)])
-    assert slow is not None
-    assert slow.efficiency == pytest.approx(20 / 25)
     unknown = rates_of([summary(100, 10, 4, 2, None)])
     assert unknown is not None
     assert unknown.bytes_per_second is None
-    timed = rates_of([summary(100, 10, 4, 2, 8_000_000)], pace=9.5)
-    assert timed is not None
-    assert timed.efficiency == pytest.approx(0.95)
     assert rates_of([]) is None
+
+
+@pytest.mark.parametrize("pace", [0.7, 1.0, 1.3])
+def test_rates_give_back_the_time_of_the_tiles_that_they_are_of(pace: float) -> None:
+    tiles = [summary(chips, chips / 20, 0.01, 0.3 + 0.1 * scenes + 0.01 * chips, 100 * chips, scenes)
+             for chips in (4, 9, 16) for scenes in (1, 2, 3)]  # fmt: skip
+    rates = rates_of(tiles, LastRun(pace=pace, border_seconds=0.2, start_seconds=9.0))
+    assert rates is not None
+    load = Load(len(tiles), sum(each.chips for each in tiles), sum(100 * each.chips for each in tiles), 18)
+    own = Machine("a", 1, 1, rates.chips_per_second, rates.bytes_per_second, None, "EUR",
+                  rates.tile_seconds, rates.scene_seconds)  # fmt: skip
+    taken = pace * sum(each.timings["total"] for each in tiles)
+    assert estimate(load, [own], rates.efficiency).seconds == pytest.approx(taken)
+    assert (rates.border_seconds, rates.start_seconds) == (0.2, 9.0)
+    if pace == 1:
+        found = (rates.tile_seconds, rates.scene_seconds, 1 / rates.chips_per_second / rates.efficiency)
+        assert found == pytest.approx((0.3, 0.1, 0.06))
+
+
+def test_tiles_that_are_all_alike_tell_of_one_another() -> None:
+    tiles = [summary(4, 0.2, 0.1, 0.3, None)] * 5
+    rates = rates_of(tiles)
+    assert rates is not None
+    own = Machine("a", 1, 1, rates.chips_per_second, None, None, "EUR", rates.tile_seconds, rates.scene_seconds)
+    assert estimate(Load(10, 40, 0, 10), [own], rates.efficiency).seconds == pytest.approx(5.0)
 
 
 def test_the_bare_model_is_timed_a_few_times_at_most() -> None:
@@ -94,10 +122,16 @@ def test_the_bare_model_is_timed_a_few_times_at_most() -> None:
 
 
 def test_a_run_is_compared_with_its_plan() -> None:
-    planned = estimate(Load(2, 200, 1000), [Machine("a", 1, 1, 10.0)])
+    load = Load(2, 200, 1000, 2, 1)
+    planned = estimate(load, [Machine("a", 1, 1, 10.0)], startup=5, ending=1)
     mapped = [summary(90, 9, 1, 1, 600), summary(90, 9, 1, 1, 500)]
-    figures = Reckoning.of(planned, Load(2, 200, 1000), mapped, seconds=22.0, workers=1, source="a test").as_dict()
-    assert (figures["planned_seconds"], figures["ratio"], figures["chips_ratio"]) == (20.0, 1.1, 0.9)
+    course = Course(preparing=4, starting=2, mapping=22, ending=0.5, isolated=True)
+    figures = Reckoning.of(planned, load, mapped, course, source="a test").as_dict()
+    assert (figures["planned_seconds"], figures["seconds"], figures["chips_ratio"]) == (26.0, 28.5, 0.9)
+    assert figures["ratio"] == pytest.approx(28.5 / 26, abs=1e-4)
+    assert figures["parts"]["start"] == {"planned_seconds": 5, "seconds": 6}
+    assert figures["parts"]["tiles"] == {"planned_seconds": 20, "seconds": 22}
+    assert (figures["pace"], figures["border_seconds"], figures["start_seconds"]) == (1.1, 0.5, 2)
     assert (figures["planned_bytes"], figures["bytes"]) == (1000, 1100)
     lost = [mapped[0], summary(90, 9, 1, 1, None)]
-    assert Reckoning.of(planned, Load(2, 200, 1000), lost, seconds=1, workers=1, source="").bytes is None
+    assert Reckoning.of(planned, load, lost, course, source="").bytes is None

@@ -7,15 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
+from numpy.typing import NDArray
 
 from bocage.errors import ModelError
 from bocage.files import digest_file
+from bocage.grid import Bounds, Tiling
 from bocage.mapping.engines import make_engine
+from bocage.mapping.inventory import Inventory
+from bocage.mapping.planning import make_plan
 from bocage.mapping.receipt import TileSummary
 from bocage.outcome import Refusal
-from tests.mapping.fakes import FakeSegmenter, fake_work
-from tests.mapping.run_slowly import plan_of, run
+from bocage.scenes import Catalogue
+from tests.mapping.fakes import GRID, FakeSegmenter, fake_work
+from tests.mapping.run_slowly import AREA, catalogue, plan_of, run
 from tests.mapping.troubles import die, run_out_of_memory, troubled
 
 ray = pytest.importorskip("ray", reason='RAY ABSENT: pip install "bocage[ray]" to test the engine "ray"')
@@ -100,6 +107,43 @@ def test_model_that_cannot_be_loaded_ends_the_run(tmp_path: Path) -> None:
     work = replace(fake_work(tmp_path), load=refuse_to_load)
     with pytest.raises(ModelError, match="models/slf is damaged"):
         list(make_engine("ray", 2).run(plan_of(tmp_path).jobs, work, FakeSegmenter()))
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("size", "batch", "workers"), [(160, 1, 3), (64, 3, 2), (320, 9, 1)])
+def test_the_map_is_that_of_local_whatever_the_tiles_batches_workers_and_order_of_scenes(
+    tmp_path: Path, size: int, batch: int, workers: int
+) -> None:
+    """Laws 2 and 3 across engines: equal within 1 of 255, nodata and observations exactly."""
+    (tmp_path / "here").mkdir()
+    run(tmp_path / "here", 2)
+    work = replace(fake_work(tmp_path / "there"), batch_size=batch)
+    found = make_plan(
+        Catalogue(catalogue(tmp_path).scenes[::-1]),
+        Tiling(GRID, size * GRID.resolution),
+        work.recipe,
+        Inventory.open(work.storage),
+        area=AREA,
+    )
+    results = list(make_engine("ray", workers).run(found.jobs, work, work.load()))
+    assert len(results) == len(found.jobs) == (320 // size) ** 2
+    assert all(isinstance(result, TileSummary) for result in results)
+    one, two = mosaic(tmp_path / "here"), mosaic(tmp_path / "there")
+    assert set(np.unique(one[1])) == {0, 1, 2}
+    np.testing.assert_array_equal(one[1], two[1])
+    np.testing.assert_array_equal(one[0] == 255, two[0] == 255)
+    assert np.abs(one[0].astype(int) - two[0]).max() <= 1
+
+
+def mosaic(folder: Path) -> NDArray[np.uint8]:
+    """Probability and observations of the area, whatever its tiles."""
+    window = GRID.window(AREA)
+    whole = np.full((2, *window.shape), 255, dtype=np.uint8)
+    for path in sorted(folder.glob("*.tif")):
+        with rasterio.open(path) as file:
+            own = GRID.window(Bounds(*file.bounds))
+            whole[:, *own.slices(window)] = file.read()
+    return whole
 
 
 def test_lost_node_takes_no_tile_along(tmp_path: Path, expected: dict[str, str], cluster: Any) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bocage.errors import ModelError
 from bocage.grid import Tile, Window
 from bocage.mapping.fusion import NODATA
+from bocage.mapping.predictor import Predictor
 from bocage.mapping.tile import TileResult, TileSettings, map_tile
 from tests.mapping.fakes import FakeReader, FakeSegmenter, sources, tile_settings
 
@@ -37,7 +38,7 @@ how = st.builds(tile_settings, st.sampled_from([32, 48, 64]), st.sampled_from([0
 
 
 def map_whole(scenes: list[FakeReader], settings: TileSettings) -> TileResult:
-    return map_tile(Tile("whole", AREA), sources(scenes), FakeSegmenter(), settings)
+    return map_tile(Tile("whole", AREA), sources(scenes), Predictor(FakeSegmenter()), settings)
 
 
 def map_parts(
@@ -48,7 +49,7 @@ def map_parts(
     for left, right in pairwise([0, *sorted(set(columns)), AREA.width]):
         for top, bottom in pairwise([0, *sorted(set(rows)), AREA.height]):
             window = Window(AREA.column + left, AREA.row + top, right - left, bottom - top)
-            result = map_tile(Tile("part", window), sources(scenes), FakeSegmenter(), settings)
+            result = map_tile(Tile("part", window), sources(scenes), Predictor(FakeSegmenter()), settings)
             probability[window.slices(AREA)] = result.probability
             observations[window.slices(AREA)] = result.observations
     return probability, observations
@@ -127,7 +128,7 @@ def test_scene_does_not_speak_where_it_is_invalid(scenes: list[FakeReader], sett
 def test_chip_without_valid_pixel_never_reaches_the_model() -> None:
     scene = FakeReader("corner", Window(AREA.column, AREA.row, 20, 20), holes=False)
     model = FakeSegmenter()
-    result = map_tile(Tile("t", AREA), sources([scene]), model, tile_settings(chip=32, overlap=0))
+    result = map_tile(Tile("t", AREA), sources([scene]), Predictor(model), tile_settings(chip=32, overlap=0))
     touching = [
         chip for chip in tile_settings(chip=32, overlap=0).lattice.chips_for(AREA) if chip.intersection(scene.window)
     ]
@@ -143,7 +144,7 @@ def test_every_pixel_of_a_scene_is_read_once() -> None:
 
     source = sources([reader])[0]
     kept = type(source)(source.id, Keep())
-    map_tile(Tile("t", AREA), [kept], FakeSegmenter(), tile_settings(overlap=0.5))
+    map_tile(Tile("t", AREA), [kept], Predictor(FakeSegmenter()), tile_settings(overlap=0.5))
     assert sum(window.width * window.height for window in reader.reads) <= AREA.pad(64).width * AREA.pad(64).height
     for one, two in pairwise(reader.reads):
         assert one.intersection(two) is None
@@ -178,4 +179,4 @@ def test_model_without_finite_numbers_is_an_error() -> None:
             return np.full(valid.shape, np.nan, dtype=np.float32)
 
     with pytest.raises(ModelError, match="not finite"):
-        map_tile(Tile("t", AREA), sources([FakeReader("a", AREA)]), Broken(), tile_settings())
+        map_tile(Tile("t", AREA), sources([FakeReader("a", AREA)]), Predictor(Broken()), tile_settings())

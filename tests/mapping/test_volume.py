@@ -14,7 +14,7 @@ from bocage.grid import Bounds, Tiling, Window
 from bocage.mapping.chips import read_strips
 from bocage.mapping.incidence import find_incidence
 from bocage.mapping.lattice import Lattice
-from bocage.mapping.volume import corners_of, read_shares
+from bocage.mapping.volume import block_margins, corners_of, read_shares
 from bocage.scenes.scene import Scene
 from tests.mapping.fakes import GRID, FakeReader, fake_scene
 
@@ -85,3 +85,19 @@ def test_an_image_in_another_system_is_brought_to_the_grid(tmp_path: Path) -> No
     found = shares([scene], GRID.window(Bounds(*scene.footprint.bounds)))
     # 1200 m of 2000 m in both directions, and the chips of each tile reach up to 63 pixels beyond it.
     assert 0.36 < sum(found.values()) < 0.36 * (1 + 4 * 126 / 640)
+
+
+def test_files_are_read_by_whole_blocks() -> None:
+    """Wherever the blocks begin, a window of n pixels meets n + 511 pixels of blocks of 512 on average."""
+    window = Window(-2000, -2000, 8000, 8000)
+    scene = placed(fake_scene("a", window), GRID.transform(window))
+    footprints = np.array([scene.footprint], dtype=object)
+    tile = TILING.tile_at(2, 2).window
+    pairs = find_incidence(footprints, TILING, LATTICE, tile)
+    bounds, corners, margins = shapely.bounds(footprints), corners_of([scene], GRID), block_margins([scene], GRID)
+    share = read_shares(pairs, bounds, corners, TILING, LATTICE, margins)[0]
+    met = []
+    for chips in (LATTICE.columns(tile), LATTICE.rows(tile)):
+        starts, pixels = np.arange(512), chips[-1] + LATTICE.chip - chips[0]
+        met.append(np.mean((starts + pixels - 1) // 512 + 1) * 512)
+    assert share == pytest.approx(met[0] * met[1] / 8000**2)

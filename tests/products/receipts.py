@@ -24,11 +24,12 @@ def describe(project: Project, said: dict[str, dict[str, Any]]) -> None:
     """Let the receipts of tiles name a model, scenes (id to digest) or a grid."""
     for tile, what in said.items():
         path = project.map_folder / f"{tile}.json"
-        properties: dict[str, Any] = {}
+        item = json.loads(path.read_bytes())
+        properties: dict[str, Any] = item["properties"]
         if "model" in what:
             properties["bocage:model"] = {"name": "slf", "digest": what["model"]}
         if "scenes" in what:
             properties["bocage:scenes"] = [{"id": name, "digest": digest} for name, digest in what["scenes"].items()]
         if "grid" in what:
-            properties["bocage:grid"] = {"crs": what["grid"].crs, "resolution": what["grid"].resolution}
-        write_json(path, {**json.loads(path.read_bytes()), "properties": properties})
+            properties["bocage:grid"] |= {"crs": what["grid"].crs, "resolution": what["grid"].resolution}
+        write_json(path, item)

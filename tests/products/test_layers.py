@@ -156,7 +156,7 @@ def test_a_second_run_writes_only_what_is_missing(tmp_path: Path, monkeypatch: p
     content = contents(project)
     assert all("_20211231." in name for name in content)
     with monkeypatch.context() as patch:
-        patch.setattr(layers, "_write_cell", lambda *_: pytest.fail("written again"))
+        patch.setattr(layers, "_write_unit", lambda *_: pytest.fail("written again"))
         assert write_products(project).figures == first.figures
     for path in first.outputs[:3]:
         path.unlink()

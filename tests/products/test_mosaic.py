@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from bocage.errors import ProductError, ProjectError
+from bocage.errors import MappingError, ProjectError
 from bocage.features.extraction import extract_features
 from bocage.features.ground import mapped_tiles
 from bocage.grid import Grid, Window
 from bocage.products import write_products
-from bocage.products.mosaic import holes, read_mosaic, require_one_map
+from bocage.products.mosaic import holes, read_mosaic
 from bocage.project import Project
 from tests.products.receipts import describe, square
 
@@ -24,7 +24,6 @@ def test_one_map_is_fine(project: Project) -> None:
     tiles = mapped_tiles(project)
     describe(project, {tile.id: {"model": "m" * 64} for tile in tiles})
     mosaic = read_mosaic(project, tiles)
-    require_one_map(mosaic, project.grid)
     assert {mapped.model for mapped in mosaic} == {"m" * 64}
     assert holes(project, tiles) == ()
 
@@ -32,8 +31,7 @@ def test_one_map_is_fine(project: Project) -> None:
 def test_two_models_in_one_mosaic_are_refused_before_anything_is_written(project: Project) -> None:
     tiles = mapped_tiles(project)
     describe(project, {tile.id: {"model": ("a" if index else "b") * 64} for index, tile in enumerate(tiles)})
-    extract_features(project)
-    with pytest.raises(ProductError, match=r"made by 2 models \(aaaaaaaaaaaa made 8, bbbbbbbbbbbb made 1\)"):
+    with pytest.raises(MappingError, match=r"made by 2 models \(aaaaaaaaaaaa made 8, bbbbbbbbbbbb made 1\)"):
         write_products(project)
     assert not project.products_folder.exists()
 
@@ -41,8 +39,8 @@ def test_two_models_in_one_mosaic_are_refused_before_anything_is_written(project
 def test_mixed_resolutions_are_refused(project: Project) -> None:
     tiles = mapped_tiles(project)
     describe(project, {tiles[4].id: {"grid": Grid("EPSG:3035", 1.0)}, tiles[0].id: {"grid": project.grid}})
-    with pytest.raises(ProductError, match=r"mixes lattices \(1 m, 2 m\).*1 tiles.*" + tiles[4].id):
-        require_one_map(read_mosaic(project, tiles), project.grid)
+    with pytest.raises(MappingError, match=r"1 tiles .*EPSG:3035 at 2 m, but on others \(1 m\): " + tiles[4].id):
+        read_mosaic(project, tiles)
 
 
 def test_a_hole_is_named_and_the_rest_is_written(project: Project) -> None:

@@ -97,8 +97,8 @@ def test_a_system_without_a_code_cannot_name_a_product() -> None:
             "swfc_1518_100m_eu_03035_v1_0",
         ),
         (
-            ProductName("swf", 2015, "r5m", "eu", 3035, "_e43n30_v1_0", "", "", convention="2015"),
-            "swf_2015_005m_eu_03035_e43n30_v1_0",
+            ProductName("swf", 2015, "r5m", "fr", 3035, "_123_v1_0", "", "", convention="2015"),
+            "swf_2015_005m_fr_03035_123_v1_0",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from bocage.cli.advice import advise
 from bocage.cli.application import app
 from bocage.errors import BocageError
 from bocage.progress import console, log_to_stderr
@@ -24,7 +25,7 @@ def main() -> None:
     try:
         app()
     except BocageError as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"error: {advise(str(error))}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:

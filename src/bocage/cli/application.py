@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ import typer
 import bocage
 from bocage.chain import run_chain, status
 from bocage.cli import accuracy, benchmark, labels, mapping, models, products, samples, scenes
-from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_table, finish
+from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_refusals, answer_table, finish
 from bocage.progress import console
 from bocage.project import Project, create_project
 from bocage.receipts import Receipt
@@ -87,10 +88,23 @@ def status_(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
         }
         for entry in states
     ]
+    refused = {entry.stage.name: entry.receipt.refused for entry in states if entry.receipt and entry.receipt.refused}
     if as_json:
-        answer({"stages": rows}, as_json=True)
-    else:
-        answer_table(("stage", "state", "seconds", "refused", "reason"), [tuple(row.values()) for row in rows])
+        answer(
+            {"stages": rows, "refused": {name: [asdict(one) for one in of] for name, of in refused.items()}},
+            as_json=True,
+        )
+        return
+    answer_table(("stage", "state", "seconds", "refused", "reason"), [tuple(row.values()) for row in rows])
+    for name, refusals in refused.items():
+        answer(f"\n{name}", as_json=False)
+        answer_refusals(refusals[:_FEW])
+        if len(refusals) > _FEW:
+            answer(f"and {len(refusals) - _FEW} more: bocage status --json names all", as_json=False)
+
+
+_FEW = 20
+"""Refusals of a stage that are printed for a person."""
 
 
 def _worst(receipt: Receipt | None) -> str:

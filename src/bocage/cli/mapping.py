@@ -19,7 +19,8 @@ def map_(
     ] = False,
     engine: Annotated[Literal["local", "ray"] | None, typer.Option(help="Where the workers run.")] = None,
     bbox: Annotated[
-        tuple[float, float, float, float] | None, typer.Option(help="Left bottom right top, in the units of the grid.")
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="LEFT BOTTOM RIGHT TOP", help="Only this ground, in the units of the grid."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 chooses by the machine.")] = None,
     machine: Annotated[
@@ -50,8 +51,9 @@ def in_words(figures: dict[str, Any]) -> dict[str, str]:
     """Return a plan for a person."""
     words = {
         "tiles": f"{figures['tiles_to_map']} to map, {figures['tiles_done']} in place",
-        "scenes": f"{figures['scenes']}, seen by {figures['observations']} tiles in all",
-        "to read": f"{figures['bytes'] / 1e9:.3g} GB of the scenes' {figures['bytes_of_scenes'] / 1e9:.3g} GB",
+        "scenes": f"{figures['scenes']}, in {figures['observations']} pairs of a tile and a scene on it",
+        "to read": f"{_size(figures['bytes'])}, blocks that tiles share more than once; "
+        f"the scenes have {_size(figures['bytes_of_scenes'])}",
         "chips": f"{figures['chips']}",
     }
     rates = figures["rates"]
@@ -61,15 +63,32 @@ def in_words(figures: dict[str, Any]) -> dict[str, str]:
     words["measured"] = (
         f"{rates['chips_per_second']:.3g} chips/s a worker"
         + (f", {read:.3g} MB/s" if read is not None else "")
-        + f", efficiency {rates['efficiency']:.2f}, by {rates['source']}"
+        + f", efficiency {rates['efficiency']:.2f}, {rates['tile_seconds']:.2g} s a tile, "
+        + f"{rates['scene_seconds']:.2g} s a scene of it, by {rates['source']}"
     )
     for machine in figures["machines"]:
         pace = f"{machine['workers']} workers, {machine['chips_per_second']:.4g} chips/s"
         words[f"{machine['count']} x {machine['name']}"] = f"{pace}, held up by {machine['bottleneck']}"
     costs = ", ".join(f"{cost:.2f} {currency}" for currency, cost in figures["costs"].items())
-    words["time"] = f"{figures['hours']:.3g} hours" + (f", {costs}" if costs else "")
+    words["time"] = _duration(figures["hours"]) + (f", {costs}" if costs else "")
     words["bottleneck"] = figures["bottleneck"]
     return words
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for size, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1000:.3g} kB"
+
+
+def _duration(hours: float) -> str:
+    """Return a time in the unit that suits it."""
+    for size, unit in ((1.0, "hours"), (60.0, "minutes")):
+        if hours * size >= 1:
+            return f"{hours * size:.3g} {unit}"
+    return f"{hours * 3600:.3g} seconds"
 
 
 def _chosen(project: Project, given: list[str] | None) -> list[MachineSettings]:

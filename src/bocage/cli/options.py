@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,10 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bocage.cli.advice import advise, note_project
 from bocage.outcome import Refusal
 from bocage.receipts import Receipt
 
-ProjectFolder = Annotated[Path, typer.Option("--project", help="The project folder; it holds bocage.toml.")]
+ProjectFolder = Annotated[
+    Path, typer.Option("--project", help="The project folder; it holds bocage.toml.", callback=note_project)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable result on standard output.")]
 HERE = Path()
 
@@ -49,8 +53,8 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 def answer_refusals(refused: Sequence[Refusal]) -> None:
     """Print for a person what was left out, why, and the mend."""
     for one in refused:
-        mend = f"\n  mend: {one.mend}" if one.mend else ""
-        output.print(f"refused {one.subject}: {one.reason}{mend}", markup=False, highlight=False)
+        mend = f"\n  mend: {advise(one.mend)}" if one.mend else ""
+        output.print(f"refused {one}{mend}", markup=False, highlight=False)
 
 
 def read_numbers(text: str, option: str) -> list[int]:
@@ -86,17 +90,22 @@ def finish(receipts: Sequence[Receipt], *, as_json: bool) -> None:
             figures = ", ".join(
                 f"{name.replace('_', ' ')} {_in_words(value)}"
                 for name, value in receipt.figures.items()
-                if isinstance(value, int | float | str)
+                if isinstance(value, int | float | str) and value != ""
             )
             output.print(
                 f"{receipt.stage} ({receipt.seconds:.1f} s): {figures or 'done'}", markup=False, highlight=False
             )
             for refusal in receipt.refused:
-                mend = f"\n    mend: {refusal.mend}" if refusal.mend else ""
-                output.print(f"  refused {refusal.subject}: {refusal.reason}{mend}", markup=False, highlight=False)
+                mend = f"\n    mend: {advise(refusal.mend)}" if refusal.mend else ""
+                output.print(f"  refused {refusal}{mend}", markup=False, highlight=False)
     if any(receipt.refused for receipt in receipts):
         raise typer.Exit(1)
 
 
 def _in_words(value: object) -> str:
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return value[:12]  # enough to tell two apart; --json and the receipt have all of it
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+_DIGEST = re.compile("[0-9a-f]{64}")

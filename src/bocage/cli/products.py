@@ -31,12 +31,15 @@ def products(
         str | None,
         typer.Option(help="The release whose names, codes and layers are used: 2015, 2018, 2021, 2024 (provisional)."),
     ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="The region of the release of 2015 that the project maps, e.g. fr_123.")
+    ] = None,
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Write the layers in the names, codes and formats of the service."""
     if context.invoked_subcommand is None:
-        finish([run_stage(Project.open(project), "products", profile=profile)], as_json=as_json)
+        finish([run_stage(Project.open(project), "products", profile=profile, region=region)], as_json=as_json)
 
 
 @app.command()

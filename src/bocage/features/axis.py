@@ -23,10 +23,6 @@ from bocage.features.rhythm import rhythm_steps, rhythm_sums
 from bocage.features.shape import FARTHEST
 from bocage.features.sums import Sums, by_label, fixed, largest_by_label
 
-# Near a square end a centre line bends towards a corner, which makes it too long by this share of the distance to the
-# outline, at most so many cells: the mean over straight bars of 1 to 12 cells at all angles.
-_HOOK, _MOST_HOOK = 0.13, 0.4
-
 type Index = NDArray[np.int64]
 
 
@@ -57,13 +53,12 @@ def _sums(axis: Axis, patch: Patch) -> Sums:
     labels, degree = line.labels[own], line.degree
     right, down = axis.right.astype(np.float64), axis.down.astype(np.float64)
     square = np.maximum(right**2 + down**2, 1)
-    # An end adds the rest of its line; a line of one cell has two.
-    rest = line.radius - np.minimum(_HOOK * line.radius, _MOST_HOOK)
-    length = axis.weight + rest * np.select([degree == 1, degree == 0], [1, 2], 0)
+    # An end adds the rest of its line, in its own direction; a line of one cell has two.
+    length = axis.weight + line.radius * np.select([degree == 1, degree == 0], [1, 2], 0)
     figures = {
         "axis_length": fixed(length),
-        "axis_cos": fixed(axis.weight * (down**2 - right**2) / square),
-        "axis_sin": fixed(axis.weight * -2 * right * down / square),
+        "axis_cos": fixed(length * (down**2 - right**2) / square),
+        "axis_sin": fixed(length * -2 * right * down / square),
         "axis_cells": np.ones(len(degree), np.int64),
         "axis_radii": fixed(line.radius),
         "axis_ends": (degree == 1) + 2 * (degree == 0),

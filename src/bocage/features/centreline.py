@@ -4,7 +4,8 @@ A line is a graph: its cells, each linked to the neighbours that follow it. A di
 stands beside it, so that a cell of a plain line has two links, an end one and a junction three or more.
 
 A branch is a spur where it hardly leaves the largest disk that fits at its junction: the corner of a square end, or a
-bulge of the outline. Two rounds take spurs on spurs.
+bulge of the outline. Two rounds take spurs on spurs. A line may also bend into one corner of a square end without a
+branch: such a hook is cut back to where the line has its full width.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from bocage.features.holes import closed, hole_cells
 from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.thinning import CORNERS, TURNS, Cells, cells_of, thinned
@@ -24,6 +26,9 @@ LARGEST_WIDTH = 30.0
 _ROUNDS = 2
 # A spur reaches less far than this many radii of the disk at its junction, plus one cell.
 _SPUR = 1.5
+# Along a hook the distance to the outline shrinks by more than this per cell: by 0.7 towards a square corner. With this
+# value the lengths of straight bars of 6 to 30 m at all angles have no bias.
+_HOOK = 0.45
 
 type Index = NDArray[np.int64]
 
@@ -108,7 +113,8 @@ def spur_cells(resolution: float) -> int:
 
 def line_reach(resolution: float) -> int:
     """Return the distance in cells beyond which nothing can change a centre line."""
-    return 2 * iterations(resolution) + CORNERS + _ROUNDS * (spur_cells(resolution) + 2) + 2
+    thinning = 2 * iterations(resolution) + CORNERS
+    return hole_cells(resolution) + 1 + thinning + (_ROUNDS + 1) * (spur_cells(resolution) + 2) + 2
 
 
 def centre_lines(patch: Patch) -> list[CentreLine]:
@@ -116,18 +122,21 @@ def centre_lines(patch: Patch) -> list[CentreLine]:
     labels = np.where(patch.linear, patch.labels, 0).astype(np.int32)
     labels[[0, -1], :] = 0
     labels[:, [0, -1]] = 0
+    labels = closed(labels, patch.resolution)
     cells = cells_of(labels)
-    depths = patch.linear_depths or Depths.of(patch.linear)
+    depths = Depths.of(labels > 0)
     _, largest = depths.at(*np.divmod(cells.flat, labels.shape[1]))
     radius = largest.astype(np.float64)
     owner = labels.ravel()[cells.flat]
-    steps = iterations(patch.resolution)
+    steps, longest = iterations(patch.resolution), spur_cells(patch.resolution)
     lines = []
     for turn in range(TURNS):
         alive = thinned(cells, steps, turn)
         for _ in range(_ROUNDS):
             line = _line(cells, alive, owner, radius, labels.shape[1])
-            alive = _without_spurs(line, np.flatnonzero(alive), len(cells.flat), spur_cells(patch.resolution))
+            alive = _without_spurs(line, np.flatnonzero(alive), len(cells.flat), longest)
+        line = _line(cells, alive, owner, radius, labels.shape[1])
+        alive = _without_hooks(line, np.flatnonzero(alive), len(cells.flat), longest)
         lines.append(_line(cells, alive, owner, radius, labels.shape[1]))
     return lines
 
@@ -149,6 +158,42 @@ def _line(
 
 def _without_spurs(line: CentreLine, kept: Index, count: int, longest: int) -> NDArray[np.bool_]:
     """Return which of all cells remain when the spurs of a line are taken off."""
+    trail, foot = _trails(line, longest)
+    found = np.flatnonzero(foot >= 0)
+    ends, feet, place = trail[found, 0], foot[found], line.rows_columns
+    reach = np.hypot(*(place[ends] - place[feet]).T) + line.radius[ends]
+    spur = found[reach <= _SPUR * line.radius[feet] + 1]
+    return _without(trail[spur].ravel(), kept, count)
+
+
+def _without_hooks(line: CentreLine, kept: Index, count: int, longest: int) -> NDArray[np.bool_]:
+    """Return which of all cells remain when the hooks at the ends of a line are taken off."""
+    trail, _ = _trails(line, longest)
+    place, radius = line.rows_columns.astype(np.float64), np.append(line.radius, -np.inf)
+    way = place[trail] - place[trail[:, :1]]
+    gain = radius[trail] - _HOOK * np.hypot(way[..., 0], way[..., 1])
+    hook = np.arange(longest + 1) < gain.argmax(axis=1)[:, np.newaxis]
+    return _without(trail[hook], kept, count)
+
+
+def _without(gone: Index, kept: Index, count: int) -> NDArray[np.bool_]:
+    alive = np.zeros(count, bool)
+    alive[kept] = True
+    alive[kept[gone[gone < len(kept)]]] = False
+    return alive
+
+
+def _trails(line: CentreLine, longest: int) -> tuple[Index, Index]:
+    """Walk inwards from every end.
+
+    Returns
+    -------
+    trail
+        (ends, longest + 1): the end and the cells behind it, before a junction or another end; the number of cells of
+        the line where there are fewer.
+    foot
+        (ends,): the junction that was met, -1 where none was.
+    """
     ends = np.flatnonzero(line.degree == 1)
     trail = np.full((len(ends), longest + 1), len(line.flat), np.int64)
     trail[:, 0] = ends
@@ -163,12 +208,4 @@ def _without_spurs(line: CentreLine, kept: Index, count: int, longest: int) -> N
         walking &= degree[here] == 2
         trail[walking, step] = here[walking]
         before, here = np.where(walking, here, before), np.where(walking, total[here] - before, here)
-    found = foot >= 0
-    place = line.rows_columns
-    reach = np.hypot(*(place[ends[found]] - place[foot[found]]).T) + line.radius[ends[found]]
-    spur = np.flatnonzero(found)[reach <= _SPUR * line.radius[foot[found]] + 1]
-    alive = np.zeros(count, bool)
-    alive[kept] = True
-    gone = trail[spur].ravel()
-    alive[kept[gone[gone < len(kept)]]] = False
-    return alive
+    return trail, foot

@@ -40,6 +40,12 @@ from bocage.grid import Window
 UNKNOWN = 255
 # A hedge of exactly the smallest length must not fail by the last digit.
 _ROUNDING = 1e-6
+# Added to the class of a cell that belongs to the product.
+_KEPT = 16
+# What of a cell of the product is its class.
+KIND = _KEPT - 1
+# From the plane of :class:`Classified` to the classes that are labelled and outlined, 0 outside the product.
+PRODUCT = np.zeros(256, np.uint8)
 # Columns of a look-up table: the states of a cell on its way to a class.
 _NONE, _WIDE, _THIN, _LONG, _SCRAP_WIDE, _SCRAP_THIN = range(6)
 
@@ -53,6 +59,10 @@ class Kind(IntEnum):
     ON_CROPS = 4
     CONNECTED = 5
     CONNECTED_ON_CROPS = 6
+
+
+PRODUCT[[kind | _KEPT for kind in Kind]] = PATCHY
+PRODUCT[Kind.LINEAR | _KEPT] = LINEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +80,22 @@ class Classified:
 
     Attributes
     ----------
-    kinds
-        0 not woody or forest, 1 to 6 as in :class:`Kind`, 255 unknown.
-    kept
-        True where the cell is part of a small landscape feature.
+    plane
+        Both in one byte, since a production cell has 400 million of them: 0 not woody or forest, 1 to 6 as in
+        :class:`Kind`, 16 more where the cell is part of a small landscape feature, 255 unknown.
     """
 
-    kinds: NDArray[np.uint8]
-    kept: NDArray[np.bool_]
+    plane: NDArray[np.uint8]
+
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """0 not woody or forest, 1 to 6 as in :class:`Kind`, 255 unknown."""
+        return np.where(self.plane == UNKNOWN, UNKNOWN, self.plane & KIND).astype(np.uint8)
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """True where the cell is part of a small landscape feature."""
+        return np.asarray(PRODUCT[self.plane] > 0, bool)
 
 
 def classify(
@@ -209,21 +227,21 @@ def _patches(
     sums = joined.sums([sums for _, sums in found])
     del found
     kind, kept = _patch_kinds(sums, resolution, profile)
-    result = Classified(np.empty(states.shape, np.uint8), np.empty(states.shape, bool))
+    kind = kind | (kept * np.uint8(_KEPT))
+    plane = np.empty(states.shape, np.uint8)
 
     def mark(number: int, core: Window) -> None:
         framed = np.asarray(cv2.LUT(frame.framed(states, core), classes), np.uint8)
         labels = label_tile(frame, core, framed)
         linear = framed[1:-1, 1:-1] == LINEAR
-        owner, own = joined.owners[number], core.slices(frame.window)
-        kinds = np.concatenate([[0], kind[owner]]).astype(np.uint8)[labels.core]
-        kinds[linear] = Kind.LINEAR
+        own = core.slices(frame.window)
+        kinds = np.concatenate([[0], kind[joined.owners[number]]]).astype(np.uint8)[labels.core]
+        kinds[linear] = Kind.LINEAR | _KEPT
         kinds[woody[own] == UNKNOWN] = UNKNOWN
-        result.kinds[own] = kinds
-        result.kept[own] = linear | np.concatenate([[False], kept[owner]])[labels.core]
+        plane[own] = kinds
 
     frame.all(mark)
-    return result
+    return Classified(plane)
 
 
 def _patch_kinds(sums: Sums, resolution: float, profile: Profile) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from bocage.errors import FeatureError
+from bocage.features.borders import Border
 from bocage.features.classes import Kind, Planes, classify, crop_shares
 from bocage.features.frame import TILE, Frame
 from bocage.features.masks import UNKNOWN, forest_mask
-from bocage.features.measuring import measure
+from bocage.features.measuring import measure_tiles, put_together
 from bocage.features.patches import Layer, Surroundings
 from bocage.features.profiles import Profile, profile_of
 from bocage.features.sums import ONE, Sums
 from bocage.features.types import COLUMNS as TYPE_COLUMNS
 from bocage.features.types import type_columns
-from bocage.features.vectors import located
 from bocage.features.widths import widths_of
 from bocage.grid import Window
 
@@ -32,6 +35,8 @@ MOST_CELLS = 500_000_000
 
 _COLUMNS = {
     "feature_id": "str",
+    "whole_id": "str",
+    "pieces": "int32",
     "code": "int32",
     "class_name": "str",
     "area": "float64",
@@ -93,7 +98,8 @@ def features_of(
     -------
     geopandas.GeoDataFrame
         One row per feature, in reading order: ``feature_id`` (column_row of its first cell on the lattice of the
-        coordinate reference system), ``code`` 1, ``class_name``, ``area`` (m2, of the geometry), ``slf_class`` (1
+        coordinate reference system), ``whole_id`` and ``pieces`` (the same and 1, where nothing is cut: see
+        :mod:`bocage.features.wholes`), ``code`` 1, ``class_name``, ``area`` (m2, of the geometry), ``slf_class`` (1
         linear, 2 patchy, 3 isolated, 5 connected), ``width_m`` and ``length_m`` = cell area / width, ``height_m``,
         ``crop_share`` and ``confidence`` (means over the feature's known cells; NaN if there are none), ``truncated``,
         ``geometry``, and the type with its measures (:data:`bocage.features.types.COLUMNS`): ``slf_type`` is the
@@ -110,20 +116,38 @@ def features_of(
     resolution = float(transform.a)
     west, north = round(transform.c / resolution), round(-transform.f / resolution)
     frame = Frame(Window(west, north, mask.shape[1], mask.shape[0]), tile or TILE)
+    return derive(
+        _planes(mask, valid, forest, crop, resolution, rules, frame), frame, resolution, crs, rules,
+        cover=_layer(probability, frame), height=_layer(height, frame), corner=(transform.c, transform.f), types=types,
+    ).table  # fmt: skip
+
+
+def _planes(
+    mask: NDArray[np.bool_],
+    valid: NDArray[np.bool_] | None,
+    forest: NDArray[np.bool_] | None,
+    crop: NDArray[np.uint8] | None,
+    resolution: float,
+    profile: Profile,
+    frame: Frame,
+) -> Planes:
     woody = mask.astype(np.uint8)
     if valid is not None:
         woody[~valid] = UNKNOWN
-    wooded = (
-        forest_mask(woody, resolution, rules, crop=crop, frame=frame) if forest is None else forest.astype(np.uint8)
-    )
-    planes = Planes(woody, wooded, crop)
-    return table_of(
-        planes, frame, resolution, crs, rules, cover=_layer(probability, frame), height=_layer(height, frame),
-        corner=(transform.c, transform.f), types=types,
-    )  # fmt: skip
+    if forest is not None:
+        return Planes(woody, forest.astype(np.uint8), crop)
+    return Planes(woody, forest_mask(woody, resolution, profile, crop=crop, frame=frame), crop)
 
 
-def table_of(
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The features of a region as a table, and what is known of those that go on beyond it."""
+
+    table: gpd.GeoDataFrame
+    border: Border
+
+
+def derive(
     planes: Planes,
     frame: Frame,
     resolution: float,
@@ -136,7 +160,7 @@ def table_of(
     context: Surroundings | None = None,
     corner: tuple[float, float] | None = None,
     types: bool = True,
-) -> gpd.GeoDataFrame:
+) -> Derived:
     """Return the features of a region as a table, with the columns of :func:`features_of`.
 
     Parameters
@@ -144,7 +168,8 @@ def table_of(
     planes, frame
         The region and how it is cut; the table does not depend on the cut.
     own
-        Features are cut at the edge of this window; the region by default.
+        Features are cut at the edge of this window, the region by default. Their lengths are those of what lies inside,
+        their widths and whatever else is measured near the edge those of the ground that is not cut.
     cover, height
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
     context
@@ -152,48 +177,59 @@ def table_of(
     corner
         x and y of the upper left corner of the region, by default where the lattice has it.
     """
-    found = classify(planes.woody, planes.forest, planes.crop, resolution, profile, frame)
-    measured = measure(
-        found,
-        planes.woody,
-        planes.crop,
-        frame,
-        resolution,
-        own=own,
-        smooth=profile.smooth,
-        cover=cover,
-        height=height,
-        context=context,
-        types=types,
-    )
-    del found
-    if not len(measured.first):
-        return empty_features(crs, types=types)
-    sums, window = measured.sums, frame.window
-    kinds = sums.largest["kind"]
-    width = widths_of(sums, resolution, profile)
+    window = frame.window
     x, y = corner or (window.column * resolution, -window.row * resolution)
-    polygons = located(measured.polygons, Affine(resolution, 0, x, 0, -resolution, y))
+    woody, crop = planes.woody, planes.crop
+    found = classify(woody, planes.forest, crop, resolution, profile, frame)
+    del planes
+    frame = replace(frame, own=own)
+    tiles = measure_tiles(
+        found, woody, crop, frame, resolution,
+        smooth=profile.smooth, cover=cover, height=height, context=context, types=types,
+    )  # fmt: skip
+    del found, woody, crop
+    measured = put_together(tiles, frame, Affine(resolution, 0, x, 0, -resolution, y), smooth=profile.smooth)
+    del tiles
+    if not len(measured.first):
+        return Derived(empty_features(crs, types=types), measured.border)
     rows, columns = np.divmod(measured.first, window.width)
-    places = zip((columns + window.column).tolist(), (rows + window.row).tolist(), strict=True)
-    return _table(
+    names = names_of(rows + window.row, columns + window.column)
+    table = _table(
         {
-            "feature_id": [f"{column}_{row}" for column, row in places],
+            "feature_id": names,
+            "whole_id": names,
+            "pieces": 1,
             "code": CODE,
             "class_name": CLASS_NAME,
-            "area": shapely.area(polygons),
-            "slf_class": kinds,
-            "width_m": width,
-            "length_m": sums.added["cells"] * resolution**2 / width,
-            "height_m": _mean(sums, "height"),
-            "crop_share": crop_shares(sums),
-            "confidence": _mean(sums, "cover"),
-            "truncated": sums.largest["cut"] > 0,
-            **(type_columns(measured.types, resolution, kinds == Kind.LINEAR) if types else {}),
+            "area": shapely.area(measured.polygons),
+            **columns_of(measured.sums, measured.types if types else None, resolution, profile),
         },
-        polygons,
+        measured.polygons,
         crs,
     )
+    return Derived(table, measured.border)
+
+
+def names_of(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[str]:
+    """Return the ids of features whose first cells lie there on the lattice."""
+    return [f"{column}_{row}" for column, row in zip(columns.tolist(), rows.tolist(), strict=True)]
+
+
+def columns_of(sums: Sums, types: Sums | None, resolution: float, profile: Profile) -> dict[str, ArrayLike]:
+    """Return the measures of features from their joined sums, those by which types are told included if given."""
+    kinds = sums.largest["kind"]
+    width = widths_of(sums, resolution, profile)
+    told = pd.DataFrame() if types is None else type_columns(types, resolution, kinds == Kind.LINEAR)
+    return {
+        "slf_class": kinds,
+        "width_m": width,
+        "length_m": sums.added["cells"] * resolution**2 / width,
+        "height_m": _mean(sums, "height"),
+        "crop_share": crop_shares(sums),
+        "confidence": _mean(sums, "cover"),
+        "truncated": sums.largest["cut"] > 0,
+        **{name: told[name] for name in TYPE_COLUMNS if types is not None},
+    }
 
 
 def empty_features(crs: str, *, types: bool = True) -> gpd.GeoDataFrame:

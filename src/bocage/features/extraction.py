@@ -1,8 +1,9 @@
 """The stage "features": from the mosaic and the reference layers to one table of features per production cell.
 
-Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 8 bytes per cell,
-and one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts is two features,
-one in each cell, both ``truncated``; of what class it is, is judged with a margin of the other cell.
+Each island of mapped tiles is a region that is worked by tiles; its planes are held in memory, about 5 bytes per cell,
+and one of more than ``MOST_CELLS`` cells is refused. A feature that a production cell's border cuts has a piece in
+either cell. Of what class it is, is judged with a margin of the other cell, and when all cells are made, the pieces
+learn of each other (:mod:`bocage.features.wholes`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from bocage.errors import FeatureError, ProjectError
+from bocage.errors import FeatureError
 from bocage.features.context_layers import open_context
-from bocage.features.derivation import MOST_CELLS, empty_features, table_of
+from bocage.features.derivation import MOST_CELLS, Derived, derive, empty_features
 from bocage.features.ground import (
     LAYERS,
     Island,
@@ -30,19 +31,19 @@ from bocage.features.ground import (
     neighbours,
     read_region,
 )
+from bocage.features.joining import border_file, join_cells, write_border
 from bocage.features.masks import UNKNOWN
 from bocage.features.profiles import Profile, profile_of
 from bocage.files import digest_file, digest_json, whole_file, write_json
 from bocage.grid import Grid, Tile
 from bocage.mapping import read_probability
 from bocage.mapping.inventory import Inventory
-from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Outcome, Refusal
 from bocage.progress import track
 from bocage.project import Project
 
 _log = logging.getLogger("bocage")
-_RULES = 2  # Raised when the derivation changes, so that older results are made again.
+_RULES = 3  # Raised when the derivation changes, so that older results are made again.
 
 
 def extract_features(project: Project) -> Outcome:
@@ -57,15 +58,17 @@ def extract_features(project: Project) -> Outcome:
     ------
     ProjectError
         If nothing is mapped yet.
+    MappingError
+        If the tiles of the mosaic are not one map of one model.
     FeatureError
-        If no production cell could be derived, the tiles of the mosaic do not belong together, or the cell size and the
-        resolution of the features do not fit.
+        If no production cell could be derived, or the cell size and the resolution of the features do not fit.
     LayerError
         If a registered layer cannot be read.
     """
     profile = profile_of(project.settings.features.profile)
     tiles = mapped_tiles(project)
-    check_mosaic(project, tiles)
+    inventory = Inventory.open(project.map_storage)
+    inventory.require_one_map(tiles, project.grid)
     grid = cell_grid(project, project.settings.features.resolution)
     islands: dict[str, list[Island]] = {}
     for island in find_islands(project, tiles, grid):
@@ -77,7 +80,7 @@ def extract_features(project: Project) -> Outcome:
     outputs, refused, cells = [], [], {}
     for cell, own in track(islands.items(), "deriving features"):
         try:
-            inputs = _inputs(project, own, grid, tiles, stamps)
+            inputs = _inputs(project, own, grid, tiles, inventory, stamps)
             cells[cell] = _finished(project, cell, inputs) or _derive(project, cell, own, grid, profile, inputs)
             outputs.append(project.features_folder / f"{cell}.parquet")
         except FeatureError as error:
@@ -85,6 +88,10 @@ def extract_features(project: Project) -> Outcome:
             refused.append(Refusal.of(cell, error))
     if not outputs:
         raise FeatureError(refused[0].reason, refused[0].mend)
+    for cell in join_cells(project, cells, grid.resolution, profile):
+        path = project.features_folder / f"{cell}.parquet"
+        cells[cell] |= _figures(gpd.read_parquet(path))
+        _write_receipt(project, cell, {**_receipt(project, cell), "sha256": digest_file(path), "figures": cells[cell]})
     return Outcome(tuple(outputs), {"profile": profile.name, **_sum(cells.values()), "cells": cells}, tuple(refused))
 
 
@@ -92,12 +99,15 @@ def _derive(
     project: Project, cell: str, islands: list[Island], grid: Grid, profile: Profile, inputs: str
 ) -> dict[str, Any]:
     """Derive the features of one production cell, write them and return its figures."""
-    tables, figures = [empty_features(grid.crs)], {"observed_km2": 0.0, "woody_km2": 0.0, "forest_km2": 0.0}
+    tables, borders = [empty_features(grid.crs)], []
+    figures: dict[str, Any] = {"observed_km2": 0.0, "woody_km2": 0.0, "forest_km2": 0.0}
     for island in islands:
         region = read_region(
             project, island, grid, profile, lambda window: read_probability(project, window)[0], MOST_CELLS
         )
-        tables.append(features_on(region, profile))
+        found = features_on(region, profile)
+        borders.append(found.border.moved(sum(len(table) for table in tables)))
+        tables.append(found.table)
         own = island.window.slices(region.frame.window)
         woody, forest = region.planes.woody[own], region.planes.forest[own]
         size = grid.resolution**2 / 1e6
@@ -110,15 +120,17 @@ def _derive(
     path = project.features_folder / f"{cell}.parquet"
     with whole_file(path) as temporary:
         features.to_parquet(temporary, index=False, write_covering_bbox=True)
+    border = border_file(project, cell)
+    write_border(border, borders)
     figures |= _figures(features)
-    receipt = {"inputs": inputs, "sha256": digest_file(path), "figures": figures}
-    write_json(path.with_suffix(".json"), receipt)
+    digests = {"sha256": digest_file(path), "border": digest_file(border)}
+    _write_receipt(project, cell, {"inputs": inputs, **digests, "figures": figures})
     return figures
 
 
-def features_on(region: Region, profile: Profile) -> gpd.GeoDataFrame:
+def features_on(region: Region, profile: Profile) -> Derived:
     """Return the features of an island."""
-    return table_of(
+    return derive(
         region.planes,
         region.frame,
         region.grid.resolution,
@@ -131,33 +143,14 @@ def features_on(region: Region, profile: Profile) -> gpd.GeoDataFrame:
     )
 
 
-def check_mosaic(project: Project, tiles: list[Tile]) -> None:
-    """Refuse a mosaic whose tiles do not belong together.
-
-    Raises
-    ------
-    FeatureError
-        If tiles were made by different models, or on another lattice than the project's.
-    """
-    root = project.map_storage.root
-    inventory = Inventory.open(project.map_storage)
-    models = inventory.models()
-    if len(models) > 1:
-        shares = ", ".join(f"{count} tiles by {digest[:12]}" for digest, count in sorted(models.items()))
-        raise FeatureError(
-            f"the mosaic in {root} was made by {len(models)} models: {shares}",
-            "run: bocage map, without --bbox, which brings all tiles to one model, or remove those of the other",
-        )
-    strange = [tile.id for tile in tiles if not inventory.lies_at(tile, project.grid)]
-    if strange:
-        raise FeatureError(
-            f"{len(strange)} tiles of the mosaic in {root} are not on the project's lattice of "
-            f"{project.grid.resolution} m, {strange[0]} first",
-            "run: bocage map, which makes them again, or remove them",
-        )
-
-
-def _inputs(project: Project, islands: list[Island], grid: Grid, mapped: list[Tile], stamps: list[list[str]]) -> str:
+def _inputs(
+    project: Project,
+    islands: list[Island],
+    grid: Grid,
+    mapped: list[Tile],
+    inventory: Inventory,
+    stamps: list[list[str]],
+) -> str:
     """Return the digest of everything that the features of a production cell depend on."""
     names = {tile.id for tile in mapped}
     seen = (tile for island in islands for tile in (*island.tiles, *neighbours(project, island, grid)) if tile in names)
@@ -167,34 +160,33 @@ def _inputs(project: Project, islands: list[Island], grid: Grid, mapped: list[Ti
             "rules": _RULES,
             "settings": project.settings.features.model_dump(),
             "grid": project.settings.grid.model_dump(),
-            "tiles": {tile: tile_digest(project, tile) for tile in tiles},
+            "tiles": {tile: inventory.cog_digest(tile) for tile in tiles},
             "layers": stamps,
         }
     )
 
 
-def tile_digest(project: Project, tile: str) -> str:
-    """Return the digest of a mapped tile's pixels, as its receipt states it."""
-    storage, name = project.map_storage, receipt_name(tile)
-    try:
-        return str(json.loads(storage.read(name))["assets"]["data"]["bocage:sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProjectError(
-            f"{storage.root}/{name} is not the receipt of a mapped tile", "remove it and run: bocage map"
-        ) from error
-
-
 def _finished(project: Project, cell: str, inputs: str) -> dict[str, Any] | None:
     """Return the figures of a production cell that is done and up to date, or None."""
-    path = project.features_folder / f"{cell}.parquet"
-    try:
-        receipt = json.loads(path.with_suffix(".json").read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    if not isinstance(receipt, dict) or receipt.get("inputs") != inputs or not path.is_file():
+    receipt = _receipt(project, cell)
+    files = {"sha256": project.features_folder / f"{cell}.parquet", "border": border_file(project, cell)}
+    if receipt.get("inputs") != inputs or not all(path.is_file() for path in files.values()):
         return None
     figures: dict[str, Any] = receipt["figures"]
-    return figures if receipt.get("sha256") == digest_file(path) else None
+    return figures if all(receipt.get(name) == digest_file(path) for name, path in files.items()) else None
+
+
+def _receipt(project: Project, cell: str) -> dict[str, Any]:
+    """Return the receipt of a production cell, empty where there is none that can be read."""
+    try:
+        receipt = json.loads((project.features_folder / f"{cell}.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return receipt if isinstance(receipt, dict) else {}
+
+
+def _write_receipt(project: Project, cell: str, receipt: dict[str, Any]) -> None:
+    write_json(project.features_folder / f"{cell}.json", receipt)
 
 
 def _remove_stale(project: Project, islands: Iterable[str]) -> None:
@@ -203,6 +195,7 @@ def _remove_stale(project: Project, islands: Iterable[str]) -> None:
     for receipt in project.features_folder.glob("*.json"):
         if receipt.stem not in current:
             receipt.with_suffix(".parquet").unlink(missing_ok=True)
+            border_file(project, receipt.stem).unlink(missing_ok=True)
             receipt.unlink()
 
 

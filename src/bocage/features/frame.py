@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from bocage.grid import Window
 
 # Large enough that halos of some 40 cells cost little, small enough for the cache of a processor.
 TILE = 1024
+# A region of a single tile is cut for the workers if its parts are not shorter than this.
+LEAST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,17 @@ class Frame:
     window
         The region, on the lattice.
     tile
-        Edge of a tile in cells; tiles are aligned to the origin of the lattice.
+        Largest edge of a tile in cells. Tiles are as large as each other, so that no worker waits for the last one.
     workers
         Number of tiles that are worked at a time. OpenCV and numpy release the interpreter's lock.
+    own
+        What the tiles own together, if that is not the whole region: what lies around it is seen and not worked.
     """
 
     window: Window
     tile: int = TILE
     workers: int = 2
+    own: Window | None = None
 
     @classmethod
     def whole(cls, shape: tuple[int, int]) -> Frame:
@@ -48,14 +54,16 @@ class Frame:
     @property
     def cores(self) -> tuple[Window, ...]:
         """What each tile owns, row by row."""
-        region, size = self.window, self.tile
-        found = []
-        for row in range(region.row // size, (region.bottom - 1) // size + 1):
-            for column in range(region.column // size, (region.right - 1) // size + 1):
-                core = Window(column * size, row * size, size, size).intersection(region)
-                assert core is not None
-                found.append(core)
-        return tuple(found)
+        region = self.own or self.window
+        down, across = (-(-size // self.tile) for size in region.shape)
+        if down * across < self.workers and max(region.shape) >= LEAST * self.workers:
+            down, across = (self.workers, 1) if region.height >= region.width else (1, self.workers)
+        rows, columns = _cuts(region.row, region.height, down), _cuts(region.column, region.width, across)
+        return tuple(
+            Window(left, top, right - left, bottom - top)
+            for top, bottom in pairwise(rows)
+            for left, right in pairwise(columns)
+        )
 
     def around(self, core: Window, halo: int) -> Window:
         """Return what a tile sees: its core with a halo, as far as the region goes."""
@@ -102,3 +110,8 @@ class Frame:
         """Run ``work(number, core)`` for every tile."""
         for _ in self.each(work):
             pass
+
+
+def _cuts(start: int, size: int, number: int) -> list[int]:
+    """Return where a stretch is cut into parts of nearly one length, both ends included."""
+    return [start + size * part // number for part in range(number + 1)]

@@ -24,6 +24,8 @@ from bocage.features.sums import Sums
 from bocage.grid import Window
 
 LINEAR, PATCHY = 1, 2
+# The first cell of a component that has none in the region.
+_NOWHERE = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class TileLabels:
     first
         (count,) place in the region of the first cell of each label in the core, -1 if it has none there or is not
         asked.
+    ghosts
+        How many labels, the last ones, stand outside of the region that the tiles own together.
     """
 
     array: NDArray[np.int32]
@@ -46,6 +50,7 @@ class TileLabels:
     rim_cells: NDArray[np.int64]
     rim_labels: NDArray[np.int32]
     first: NDArray[np.int64]
+    ghosts: int = 0
 
     @property
     def core(self) -> NDArray[np.int32]:
@@ -66,7 +71,7 @@ class Joined:
     owners
         For each tile, the component (from 0) of each of its labels, index 0 for label 1.
     first
-        (components,) place of the first cell, ascending.
+        (components,) place of the first cell, ascending; of ghosts a number beyond all places.
     """
 
     owners: tuple[NDArray[np.intp], ...]
@@ -76,6 +81,11 @@ class Joined:
     def count(self) -> int:
         """Number of components."""
         return len(self.first)
+
+    @property
+    def own(self) -> int:
+        """Number of components that have a first cell: all but the ghosts, which come last."""
+        return int(np.searchsorted(self.first, _NOWHERE))
 
     def sums(self, parts: Sequence[Sums]) -> Sums:
         """Return the sums of the components from those of the tiles' labels, one part per tile."""
@@ -166,7 +176,7 @@ def join(parts: Sequence[TileLabels]) -> Joined:
     same = cells[1:] == cells[:-1]
     groups, group = _groups(labels[:-1][same], labels[1:][same], total)
     own = np.concatenate([part.first for part in parts])
-    first = np.full(groups, np.iinfo(np.int64).max)
+    first = np.full(groups, _NOWHERE)
     np.minimum.at(first, group[own >= 0], own[own >= 0])
     ranked = np.argsort(first, kind="stable")
     rank = np.empty(groups, np.intp)

@@ -30,12 +30,14 @@ def halo_of(resolution: float) -> int:
 
 
 def patch_of(
-    classes: NDArray[np.uint8],
+    seen: NDArray[np.uint8],
     frame: Frame,
     core: Window,
     labels: TileLabels,
     resolution: float,
     *,
+    depths: Depths,
+    linear_depths: Depths,
     cover: Layer | None = None,
     height: Layer | None = None,
 ) -> tuple[Patch, NDArray[np.int64]]:
@@ -43,13 +45,14 @@ def patch_of(
 
     Parameters
     ----------
-    classes
-        The plane of linear and patchy cells of the region.
+    seen
+        The linear and patchy cells of the core with a halo of :func:`halo_of`.
+    depths, linear_depths
+        How deep these lie in all features and in the linear ones.
     cover, height
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
     """
     halo = halo_of(resolution)
-    seen = frame.framed(classes, core, halo)
     linear = seen == LINEAR
     array, count = components_of(linear)
     more, _ = label_patches(seen)
@@ -60,6 +63,10 @@ def patch_of(
     owner = np.zeros(int(array.max(initial=0)) + 1, np.int64)
     own, tile = array[halo - 1 : halo + core.height + 1, halo - 1 : halo + core.width + 1], labels.array
     owner[own[tile > 0]] = tile[tile > 0]
+    if labels.ghosts:
+        # Rather on a piece inside the region than on one beyond it, which may have no other half there.
+        piece = (tile > 0) & (tile <= labels.count - labels.ghosts)
+        owner[own[piece]] = tile[piece]
     inside = np.flatnonzero(owner)
     number = np.zeros(len(owner), np.int32)
     number[inside] = np.arange(1, len(inside) + 1)
@@ -76,8 +83,8 @@ def patch_of(
         count=len(inside),
         cover=_framed(cover, frame, core, halo),
         height=_framed(height, frame, core, halo),
-        depths=Depths.of(seen > 0),
-        linear_depths=Depths.of(linear),
+        depths=depths,
+        linear_depths=linear_depths,
     )
     return patch, owner[inside]
 

@@ -55,6 +55,11 @@ class Sums:
             np.maximum.at(largest[name], owner, values)
         return Sums(count, added, largest)
 
+    def chosen(self, labels: NDArray[np.integer]) -> Sums:
+        """Return the figures of some labels, counted from 0."""
+        added = {name: values[labels] for name, values in self.added.items()}
+        return Sums(len(labels), added, {name: values[labels] for name, values in self.largest.items()})
+
     @classmethod
     def merged(cls, parts: Sequence[Sums]) -> Sums:
         """Return the figures of several measurements of the same labels as one."""

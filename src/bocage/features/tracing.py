@@ -117,7 +117,7 @@ def trace(
     return Lines.of(rings), Lines.of(pieces)
 
 
-def put_together(pieces: Lines) -> Lines:
+def rings_of(pieces: Lines) -> Lines:
     """Return the rings that the pieces of all tiles make; ``owners`` are components by now.
 
     Raises

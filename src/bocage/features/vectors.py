@@ -32,6 +32,9 @@ UNITS = 20
 _HALF = UNITS // 2
 # How far from a joint its corner is cut.
 _NECK = 2
+# How many polygons are made at a time.
+_PART = 50_000
+_CELLS = Affine.identity()
 # How far along its run the corner before a diagonal stair is cut: a sixteenth of a cell's area.
 _BALANCE = 5
 
@@ -57,6 +60,13 @@ class Rings:
     def owned(self, owner: NDArray[np.intp]) -> Rings:
         """Return the rings of components instead of labels: label ``i + 1`` belongs to ``owner[i]``."""
         return replace(self, owners=owner[self.owners - 1] if len(self.owners) else self.owners)
+
+    def chosen(self, which: NDArray[np.intp]) -> Rings:
+        """Return some of the rings, in the order of their numbers."""
+        length = np.diff(self.starts)[which]
+        starts = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+        taken = np.arange(starts[-1]) + np.repeat(self.starts[:-1][which] - starts[:-1], length)
+        return Rings(self.points[taken], starts, self.owners[which])
 
     @classmethod
     def of(cls, parts: list[Rings]) -> Rings:
@@ -107,13 +117,30 @@ def smoothed(lines: Lines, *, smooth: bool = True) -> Rings:
     return _without_straight(points, held, offset[starts], lines.owners)
 
 
-def polygons_of(rings: Rings, count: int) -> NDArray[np.object_]:
-    """Return one polygon per component 0 to ``count`` - 1, in cells from the corner of the region (y downwards).
+def polygons_of(rings: Rings, count: int, transform: Affine = _CELLS) -> NDArray[np.object_]:
+    """Return one polygon per component 0 to ``count`` - 1, exterior rings first.
 
     The outer ring starts at its northmost, then westmost point, and so do the holes, which are in reading order.
+
+    Parameters
+    ----------
+    transform
+        From cells, counted from the corner of the region with y downwards, to the coordinates of the polygons.
     """
-    if count == 0:
-        return np.zeros(0, object)
+    order = np.argsort(rings.owners, kind="stable")
+    owners = rings.owners[order]
+    found = np.empty(count, object)
+    # Part by part: of all rings at once the numbers would take several times the memory of the polygons.
+    for start in range(0, count, _PART):
+        stop = min(start + _PART, count)
+        part = rings.chosen(order[np.searchsorted(owners, start) : np.searchsorted(owners, stop)])
+        own = replace(part, owners=part.owners - start)
+        polygons = _polygons(own, stop - start)
+        found[start:stop] = polygons if transform is _CELLS else located(polygons, transform)
+    return found
+
+
+def _polygons(rings: Rings, count: int) -> NDArray[np.object_]:
     rings = _turned(rings)
     x, y = rings.points[:, 0].astype(np.int64), rings.points[:, 1].astype(np.int64)
     after, _ = _neighbours(rings.starts)

@@ -1,10 +1,12 @@
-"""What a run leaves beside its tiles: how it compares with its plan, and the report of homogeneity."""
+"""What a run leaves beside its tiles: the report of homogeneity. And what the run before it tells of the next one."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +17,15 @@ from numpy.typing import NDArray
 from bocage.files import write_json
 from bocage.grid import Window
 from bocage.mapping.homogeneity import examine, worst
+from bocage.mapping.local import has_processes
 from bocage.mapping.machines import Machine
 from bocage.mapping.mosaic import read_probability
 from bocage.mapping.planning import Plan
-from bocage.mapping.rates import bare_rates
+from bocage.mapping.rates import LastRun
 from bocage.mapping.receipt import Recipe, TileSummary
-from bocage.mapping.reckoning import Reckoning
+from bocage.mapping.reckoning import Course, Reckoning
 from bocage.mapping.seams import measure_borders
+from bocage.mapping.trial import trial_rates
 from bocage.progress import bar
 from bocage.project import Project
 
@@ -32,12 +36,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("bocage")
 
+_FRESH = 2.0
+"""Seconds that a new process takes beside loading the model: its interpreter, imports, what its first tile opens."""
+
 
 def with_rates(found: Plan, segmenter: Segmenter, work: Work) -> Plan:
-    """Return the plan with rates: those of the bare model, timed now, where no tile in place reports any."""
+    """Return the plan with rates: those of tiles on trial, mapped now, where no tile in place reports any."""
     if found.rates is not None or not found.jobs:
         return found
-    return replace(found, rates=bare_rates(segmenter, work.recipe.lattice.chip, work.batch_size))
+    return replace(found, rates=trial_rates(found, segmenter, work))
 
 
 def expect(found: Plan, workers: int) -> Plan:
@@ -48,6 +55,22 @@ def expect(found: Plan, workers: int) -> Plan:
     if found.rates is None or _gpus():
         return found
     return replace(found, rates=found.rates.for_workers(workers))
+
+
+def startup(found: Plan, workers: int, *, isolated: bool) -> float:
+    """Return the seconds before the first tile: what this process has taken so far, and the start of the workers.
+
+    Parameters
+    ----------
+    isolated
+        Whether workers have processes of their own. Where none was timed yet, each is taken to load the model as this
+        one did, and more of them than there are cores to share these.
+    """
+    if not isolated:
+        return found.preparing
+    if found.rates is not None and found.rates.start_seconds is not None:
+        return found.preparing + found.rates.start_seconds
+    return found.preparing + (found.loading + _FRESH) * max(workers / (os.cpu_count() or 1), 1.0)
 
 
 def forecast(
@@ -69,12 +92,14 @@ def forecast(
     if machines and found.rates is not None:
         alone = expect(found, 1)
         assert alone.rates is not None
-        return alone.as_dict([Machine.of(machine, alone.rates) for machine in machines])
+        return alone.as_dict([Machine.of(machine, alone.rates) for machine in machines], startup=found.loading)
     count = settings.workers if workers is None else workers
     if not count:
         count = max(_gpus(), 1)
     local = (engine or settings.engine) == "local"
-    return (expect(found, count) if local else found).as_dict(workers=count)
+    isolated = not local or has_processes(count, len(found.jobs))
+    before = startup(found, min(count, max(len(found.jobs), 1)), isolated=isolated)
+    return (expect(found, count) if local else found).as_dict(workers=count, startup=before)
 
 
 def _gpus() -> int:
@@ -82,17 +107,13 @@ def _gpus() -> int:
     return torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0
 
 
-def last_run(project: Project, recipe: Recipe) -> tuple[int, float | None]:
-    """Return the workers of the last finished run, and the chips per second that each brought from scene to tile.
-
-    One worker, and None, where that is not known or was another model.
-    """
+def last_run(project: Project, recipe: Recipe) -> LastRun | None:
+    """Return what the last finished run tells of the next one; None where there was none, or with another model."""
     report = read_report(project) or {}
     run = report.get("run")
-    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest:
-        return 1, None
-    workers = max(int(run["workers"]), 1)
-    return workers, run["chips"] / run["seconds"] / workers if run["chips"] and run["seconds"] else None
+    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest or "pace" not in run:
+        return None
+    return LastRun(max(int(run["workers"]), 1), run["pace"], run["border_seconds"], run["start_seconds"])
 
 
 def read_report(project: Project) -> dict[str, Any] | None:
@@ -109,40 +130,40 @@ def settle(
     todo: Plan,
     mapped: Sequence[TileSummary],
     summaries: Sequence[TileSummary],
-    *,
-    seconds: float,
-    workers: int,
+    course: Course,
 ) -> dict[str, Any]:
-    """Compare a run with its plan, examine the mosaic, and write the report; return the figures for the receipt.
+    """Examine the mosaic, compare the run with its plan, and write the report; return the figures for the receipt.
 
     Parameters
     ----------
     mapped, summaries
         The tiles of this run, and those of the whole plan.
-    seconds
-        Wall time of the tiles of this run.
+    course
+        What the run took so far.
     """
+    started = time.perf_counter()
     before = read_report(project)
     if not mapped and before is not None and before.get("examined") == _examined(todo, summaries):
         return _figures(before)
     report: dict[str, Any] = {"examined": _examined(todo, summaries)}
-    if mapped:
-        reckoning = reckon(todo, mapped, seconds=seconds, workers=workers)
-        reckoning.log()
-        report["run"] = reckoning.as_dict()
-    elif before is not None and "run" in before:
-        report["run"] = before["run"]
     tiles = {each.id: each.inspection for each in summaries if each.inspection is not None}
     _, figures = examine(tiles, _borders(project, todo, summaries), _sensors(todo))
     report |= figures
     report["tiles_without_counts"] = len(summaries) - len(tiles)
+    if mapped:
+        course = replace(course, ending=time.perf_counter() - started)
+        reckoning = reckon(todo, mapped, course)
+        reckoning.log()
+        report["run"] = reckoning.as_dict()
+    elif before is not None and "run" in before:
+        report["run"] = before["run"]
     write_json(project.homogeneity_file, report)
     if words := worst(report):
         _log.warning("%s (%s)", words, project.homogeneity_file)
     return _figures(report)
 
 
-def reckon(todo: Plan, mapped: Sequence[TileSummary], *, seconds: float, workers: int) -> Reckoning:
+def reckon(todo: Plan, mapped: Sequence[TileSummary], course: Course) -> Reckoning:
     """Return what came of a plan whose tiles are mapped.
 
     Raises
@@ -150,11 +171,12 @@ def reckon(todo: Plan, mapped: Sequence[TileSummary], *, seconds: float, workers
     ValueError
         If the plan has no rates.
     """
-    planned = expect(todo, workers)
-    expected = planned.estimate(workers=workers)
+    planned = expect(todo, course.workers)
+    before = startup(todo, course.workers, isolated=course.isolated)
+    expected = planned.estimate(workers=course.workers, startup=before)
     if expected is None or planned.rates is None:
         raise ValueError("a plan without rates expects nothing")
-    return Reckoning.of(expected, planned.load, mapped, seconds=seconds, workers=workers, source=planned.rates.source)
+    return Reckoning.of(expected, planned.load, mapped, course, source=planned.rates.source)
 
 
 def _examined(todo: Plan, summaries: Sequence[TileSummary]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ from bocage.mapping.account import last_run, settle, with_rates
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
+from bocage.mapping.local import has_processes
 from bocage.mapping.planning import Plan, TileJob, make_plan
+from bocage.mapping.rates import held_seconds
 from bocage.mapping.receipt import Recipe, TileSummary, receipt_name
+from bocage.mapping.reckoning import Course
 from bocage.mapping.refusals import refused_scenes, refused_tiles, without_store
 from bocage.mapping.underway import underway
 from bocage.mapping.worker import Work
@@ -67,12 +71,10 @@ def map_area(
     mapped, and the outcome refuses them with their reasons.
     """
     started = time.perf_counter()
-    segmenter, work = _prepare(project, model)
-    inventory = Inventory.open(work.storage)
-    todo = with_rates(_plan(project, work.recipe, bbox, inventory), segmenter, work)
+    todo, inventory, segmenter, work = _planned(project, model, bbox)
     _remove_strays(project, todo, bbox, inventory)
     results: list[TileSummary | Refusal] = []
-    prepared, at_once = time.perf_counter(), 0
+    course = Course(time.perf_counter() - started, 0.0, 0.0)
     if todo.jobs:
         _log.info(
             "mapping %d of %d tiles with %s by %s",
@@ -80,16 +82,18 @@ def map_area(
         )
         with underway(project.receipts_folder) as died:
             settings = project.settings.mapping
+            name = engine or settings.engine
             engines = partial(
                 make_engine,
-                engine or settings.engine,
+                name,
                 settings.workers if workers is None else workers,
                 tries=settings.tries,
                 limit=settings.hang_minutes * 60 or None,
                 isolated=died or None,  # so that a tile which takes its process along does so to a worker
             )
-            results, at_once = _run(engines, todo.jobs, work, segmenter)
-    spent = time.perf_counter() - prepared
+            results, course = _run(engines, todo.jobs, work, segmenter, course)
+            isolated = name != "local" or has_processes(course.workers, len(todo.jobs), died or None)
+            course = replace(course, isolated=isolated)
     mapped = [result for result in results if isinstance(result, TileSummary)]
     given_up = [result for result in results if isinstance(result, Refusal)]
     summaries = [*mapped, *_summaries(inventory, todo)]
@@ -97,7 +101,7 @@ def map_area(
     refused = (*refused_tiles(given_up, standing), *refused_scenes(mapped))
     _require_valid(todo, summaries, refused)
     models = _models(inventory, work, mapped)
-    account = settle(project, todo, mapped, summaries, seconds=spent, workers=at_once)
+    account = settle(project, todo, mapped, summaries, course)
     figures = {**_figures(todo, mapped, summaries, time.perf_counter() - started), **account}
     figures["runtime"] = segmenter.runtime
     figures["tiles_quarantined"] = sorted(each.subject for each in given_up)
@@ -110,25 +114,32 @@ def map_area(
 
 
 def _run(
-    engines: Callable[[], Engine], jobs: Sequence[TileJob], work: Work, segmenter: Segmenter
-) -> tuple[list[TileSummary | Refusal], int]:
+    engines: Callable[[], Engine], jobs: Sequence[TileJob], work: Work, segmenter: Segmenter, course: Course
+) -> tuple[list[TileSummary | Refusal], Course]:
     """Map the tiles, and once more those that lack a scene because its store did not answer at that time.
 
     Returns
     -------
-    results, workers
-        One result per tile, and how many tiles were mapped at once.
+    results, course
+        One result per tile, and what the run took so far.
     """
     runner = engines()
-    workers = min(runner.workers, len(jobs))
-    results = list(track(runner.run(jobs, work, segmenter), "map tiles", len(jobs)))
+    started = time.perf_counter()
+    results: list[TileSummary | Refusal] = []
+    starting = 0.0
+    for result in track(runner.run(jobs, work, segmenter), "map tiles", len(jobs)):
+        if not results and isinstance(result, TileSummary):
+            read = result.timings.get("read", 0.0)
+            starting = max(time.perf_counter() - started - held_seconds(result) - read, 0.0)
+        results.append(result)
     again = without_store(jobs, results)
-    if not again:
-        return results, workers
-    _log.warning("%d tiles lack a scene whose store gave errors, and are mapped once more", len(again))
-    names = {job.tile.id for job in again}
-    kept = [result for result in results if isinstance(result, Refusal) or result.id not in names]
-    return [*kept, *track(engines().run(again, work, segmenter), "map tiles again", len(again))], workers
+    if again:
+        _log.warning("%d tiles lack a scene whose store gave errors, and are mapped once more", len(again))
+        names = {job.tile.id for job in again}
+        results = [result for result in results if isinstance(result, Refusal) or result.id not in names]
+        results += track(engines().run(again, work, segmenter), "map tiles again", len(again))
+    mapping = time.perf_counter() - started - starting
+    return results, replace(course, starting=starting, mapping=mapping, workers=min(runner.workers, len(jobs)))
 
 
 def plan(
@@ -139,15 +150,25 @@ def plan(
 ) -> Plan:
     """Say what :func:`map_area` would do: tiles, scenes, bytes, chips, hours. No pixel of a scene is read.
 
-    The rates are those of the tiles that are in place; where there is none, the bare model is timed.
+    The rates are those of the tiles in place; where there is none, tiles of made-up scenes are mapped on trial.
 
     Raises
     ------
     ProjectError, ModelError, MappingError
         As :func:`map_area` does before it reads a pixel.
     """
+    return _planned(project, model, bbox)[0]
+
+
+def _planned(project: Project, model: str | None, bbox: Box | None) -> tuple[Plan, Inventory, Segmenter, Work]:
+    """Return the plan, and what it was made from."""
+    started = time.perf_counter()
     segmenter, work = _prepare(project, model)
-    return with_rates(_plan(project, work.recipe, bbox, Inventory.open(work.storage)), segmenter, work)
+    loading = time.perf_counter() - started
+    inventory = Inventory.open(work.storage)
+    found = with_rates(_plan(project, work.recipe, bbox, inventory), segmenter, work)
+    preparing = time.perf_counter() - started
+    return replace(found, loading=loading, preparing=preparing), inventory, segmenter, work
 
 
 def check_model(segmenter: Segmenter, name: str, resolution: float, scenes: ScenesSettings | None = None) -> None:
@@ -225,7 +246,6 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Invento
     from bocage.scenes import Catalogue  # geopandas is slow to import
 
     catalogue = Catalogue.open(project.scenes_file, project.grid)
-    workers, pace = last_run(project, recipe)
     found = make_plan(
         catalogue,
         project.tiling,
@@ -233,8 +253,7 @@ def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Invento
         inventory,
         area=project.bounds,
         bbox=_bounds(bbox),
-        workers=workers,
-        pace=pace,
+        last=last_run(project, recipe),
     )
     if not found.tiles:
         area = _bounds(bbox) or project.bounds or catalogue.bounds

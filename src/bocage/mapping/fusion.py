@@ -7,8 +7,7 @@ observation is nodata, never background.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,9 @@ class Fusion:
         self.window = window
         self._sum = np.zeros(window.shape, dtype=np.uint32)
         self._count = np.zeros(window.shape, dtype=np.uint16)
+        self._probability = np.empty(window.shape, dtype=np.uint8)
+        self._observations = np.empty(window.shape, dtype=np.uint8)
+        self._settled = 0
 
     def add(self, window: Window, probability: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
         """Add what one scene says about the pixels of ``window``, a part of the fusion's own window.
@@ -41,48 +43,53 @@ class Fusion:
         valid
             (rows, columns), True where the scene saw the ground.
         """
-        part = window.slices(self.window)
-        total, count = self._sum[part], self._count[part]
-
-        def add(rows: slice) -> None:
-            steps = np.rint(np.clip(probability[rows], 0, 1) * np.float32(SCALE * _FINE))
-            # np.where, not multiplication: an invalid pixel may hold anything, NaN included.
-            total[rows] += np.where(valid[rows], steps, 0).astype(np.uint32)
+        total, count = self._part(window)
+        for rows in _bands(0, window.height):
+            total[rows] += _steps(probability[rows], valid[rows])
             count[rows] += valid[rows]
 
-        _in_bands(window.height, add)
+    def remove(self, window: Window, probability: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
+        """Take back what was added with the same arguments: whole numbers leave nothing behind."""
+        total, count = self._part(window)
+        for rows in _bands(0, window.height):
+            total[rows] -= _steps(probability[rows], valid[rows])
+            count[rows] -= valid[rows]
 
-    @property
-    def probability(self) -> NDArray[np.uint8]:
-        """Mean probability 0..254 (254 is 1), 255 where no scene saw the ground."""
-        result = np.empty(self._sum.shape, dtype=np.uint8)
-
-        def divide(rows: slice) -> None:
+    def settle(self, stop: int) -> None:
+        """Make the result of the rows above ``stop`` now. Where something is added later, they are made again."""
+        for rows in _bands(self._settled, stop):
             unit = self._count[rows].astype(np.uint32) * _FINE
             seen = unit > 0
             mean = (self._sum[rows] + unit // 2) // np.where(seen, unit, 1)
-            result[rows] = np.where(seen, mean, NODATA)
+            self._probability[rows] = np.where(seen, mean, NODATA)
+            self._observations[rows] = np.minimum(self._count[rows], SCALE)
+        self._settled = max(self._settled, stop)
 
-        _in_bands(len(result), divide)
-        return result
+    @property
+    def probability(self) -> NDArray[np.uint8]:
+        """Mean probability 0..254 (254 is 1), 255 where no scene saw the ground; not a copy."""
+        self.settle(self.window.height)
+        return self._probability
 
     @property
     def observations(self) -> NDArray[np.uint8]:
-        """Number of scenes that saw the ground, 0 where none did; 254 stands for 254 and more."""
-        result = np.empty(self._count.shape, dtype=np.uint8)
+        """Number of scenes that saw the ground, 0 where none did; 254 stands for 254 and more; not a copy."""
+        self.settle(self.window.height)
+        return self._observations
 
-        def limit(rows: slice) -> None:
-            result[rows] = np.minimum(self._count[rows], SCALE)
+    def _part(self, window: Window) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+        part = window.slices(self.window)
+        self._settled = min(self._settled, part[0].start)
+        return self._sum[part], self._count[part]
 
-        _in_bands(len(result), limit)
-        return result
+
+def _steps(probability: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    steps = np.rint(np.clip(probability, 0, 1) * np.float32(SCALE * _FINE))
+    # np.where, not multiplication: an invalid pixel may hold anything, NaN included.
+    return np.where(valid, steps, 0).astype(np.uint32)
 
 
-def _in_bands(rows: int, work: Callable[[slice], None]) -> None:
-    """Do some rows at a time, in two threads: what is made of them on the way stays in the processor's cache.
-
-    The model waits for nothing else at the end of a scene, so the second core would be idle.
-    """
-    bands = [slice(first, first + _ROWS) for first in range(0, rows, _ROWS)]
-    with ThreadPoolExecutor(2, "bocage-fusion") as pool:
-        list(pool.map(work, bands))
+def _bands(first: int, stop: int) -> Iterator[slice]:
+    """Yield some rows at a time: what is made of them on the way stays in the processor's cache."""
+    for row in range(first, stop, _ROWS):
+        yield slice(row, min(row + _ROWS, stop))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from bocage.errors import MappingError, ProjectError
 from bocage.grid import Grid, Tile
 from bocage.mapping.fusion import NODATA
 from bocage.mapping.receipt import (
@@ -106,6 +107,67 @@ class Inventory:
         """The names of all receipts, sorted."""
         return tuple(sorted(self._receipts))
 
+    def receipt(self, tile: str) -> TileReceipt:
+        """Return the receipt of a tile.
+
+        Raises
+        ------
+        ProjectError
+            If it is damaged, or there is none.
+        """
+        found = self._receipts.get(tile)
+        if found is None:
+            raise ProjectError(
+                f"{self._storage.root}/{receipt_name(tile)} is not the receipt of a mapped tile",
+                "remove it and run: bocage map",
+            )
+        return found
+
+    def cog_digest(self, tile: str) -> str:
+        """Return the SHA-256 of the COG of a tile, as its receipt states it.
+
+        Raises
+        ------
+        ProjectError
+            If the receipt is damaged or names no COG.
+        """
+        cog = self.receipt(tile).cog
+        if cog is None:
+            raise ProjectError(
+                f"{self._storage.root}/{cog_name(tile)} lies beside a receipt that knows of no raster",
+                "remove both and run: bocage map",
+            )
+        return cog.digest
+
+    def require_one_map(self, tiles: Sequence[Tile], grid: Grid) -> None:
+        """Check that tiles lie on the project's lattice and were made by one model.
+
+        Raises
+        ------
+        MappingError
+            If they do not.
+        ProjectError
+            If a receipt is damaged.
+        """
+        receipts = {tile.id: self.receipt(tile.id) for tile in tiles}
+        others = [tile.id for tile in tiles if not self.lies_at(tile, grid)]
+        if others:
+            found = ", ".join(sorted({f"{receipts[name].resolution:g} m" for name in others}))
+            raise MappingError(
+                f"{len(others)} tiles of the mosaic in {self._storage.root} are not on the project's lattice, "
+                f"{grid.crs} at {grid.resolution:g} m, but on others ({found}): {_some(others)}",
+                "run: bocage map, which maps them anew, or remove them",
+            )
+        models = Counter(receipt.model for receipt in receipts.values())
+        if len(models) > 1:
+            ranked = sorted(models.items(), key=lambda each: (-each[1], each[0]))
+            parts = ", ".join(f"{model[:12]} made {count}" for model, count in ranked)
+            raise MappingError(
+                f"the mosaic in {self._storage.root} was made by {len(models)} models ({parts}); what it means would "
+                "change from tile to tile",
+                "map all tiles with one model: bocage map without --bbox, or remove those of the other",
+            )
+
     def summary(self, tile: str) -> TileSummary | None:
         """Return what the receipt of a tile says, or None where there is none or it is damaged."""
         receipt = self._receipts.get(tile)
@@ -147,3 +209,7 @@ class Inventory:
             self._storage.delete(name)
             self._listing.pop(name, None)
         self._receipts.pop(tile, None)
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

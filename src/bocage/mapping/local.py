@@ -71,12 +71,22 @@ class LocalEngine:
     def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:
         """Yield each tile as it is written or given up; see :class:`bocage.mapping.engines.Engine`."""
         workers = min(self._workers, len(jobs))
-        isolated = len(jobs) > _FEW if self._isolated is None else self._isolated
-        if workers > 1 or isolated:
+        if has_processes(workers, len(jobs), self._isolated):
             processes = Processes(work, workers)
             yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit, at_once=UNDER_WAY)
         elif jobs:
             yield from supervise(jobs, _Here(work, segmenter), UNDER_WAY, tries=self._tries)
+
+
+def has_processes(workers: int, tiles: int, isolated: bool | None = None) -> bool:
+    """Say whether so many workers have processes of their own for so many tiles.
+
+    Parameters
+    ----------
+    isolated
+        Whether even a single one has; by the number of tiles where None.
+    """
+    return min(workers, tiles) > 1 or (tiles > _FEW if isolated is None else isolated)
 
 
 class _Here:

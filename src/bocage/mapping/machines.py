@@ -1,7 +1,9 @@
 """How long and how dear a mapping is on given machines, and what holds it up there.
 
-A worker reads beside the model, so the slower of the two sets its pace. What else a tile costs (blending, fusing,
-writing) is in the share of that pace that workers were measured to reach from scene to tile.
+A worker reads beside the model, so the slower of the two sets its pace; of that pace workers were measured to reach a
+share from scene to tile. Beside its chips a tile costs a time of its own (fusing, compressing, writing), and so does
+each of its scenes (opening it, adding it). Before the first tile the model is loaded, and after the last one the
+borders of all tiles are compared.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ class Machine:
         Bytes that one machine reads, or None where nothing is known of it.
     price
         Of a machine for an hour, in ``currency``; None where it is not given.
+    tile_seconds, scene_seconds
+        What a worker spends on a tile, and on each scene of a tile, beside its chips.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Machine:
     bytes_per_second: float | None = None
     price: float | None = None
     currency: str = "EUR"
+    tile_seconds: float = 0.0
+    scene_seconds: float = 0.0
 
     @classmethod
     def of(cls, settings: MachineSettings, rates: Rates) -> Machine:
@@ -54,21 +60,39 @@ class Machine:
             reading,
             settings.price_per_hour,
             settings.currency,
+            rates.tile_seconds,
+            rates.scene_seconds,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is to be done: tiles, chips that go through the model, bytes that are read."""
+    """What is to be done.
+
+    Attributes
+    ----------
+    tiles
+        Tiles to map.
+    chips
+        Chips that go through the model.
+    bytes
+        Bytes that are read.
+    observations
+        Scenes of these tiles, added over the tiles.
+    borders
+        Borders between two tiles of the mosaic, which are compared at the end.
+    """
 
     tiles: int
     chips: int
     bytes: int
+    observations: int = 0
+    borders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one kind of machine does of a load: chips per second, and "inference" or "reading" that holds it up."""
+    """What one kind of machine does of a load: its pace, and "inference", "reading" or "handling" that holds it up."""
 
     machine: Machine
     chips_per_second: float
@@ -82,19 +106,29 @@ class Estimate:
     Attributes
     ----------
     seconds
-        From the first tile to the last.
+        From the start of the command to its end.
     costs
         Of all machines for that time, by currency; machines without a price are left out.
     bottleneck
-        "inference", "reading", or "tiles": more workers than tiles are left.
+        "inference", "reading", "handling" (all that a tile costs beside its chips), or "tiles": more workers than
+        tiles are left.
     shares
         What each kind of machine does of it.
+    startup, ending
+        Of these, the seconds before the first tile and after the last one.
     """
 
     seconds: float
     costs: dict[str, float]
     bottleneck: str
     shares: tuple[Share, ...]
+    startup: float = 0.0
+    ending: float = 0.0
+
+    @property
+    def mapping(self) -> float:
+        """The seconds of the tiles themselves."""
+        return self.seconds - self.startup - self.ending
 
     @property
     def hours(self) -> float:
@@ -120,15 +154,17 @@ class Estimate:
         }
 
 
-def estimate(load: Load, machines: Sequence[Machine], efficiency: float = 1.0, startup: float = 0.0) -> Estimate:
+def estimate(
+    load: Load, machines: Sequence[Machine], efficiency: float = 1.0, startup: float = 0.0, ending: float = 0.0
+) -> Estimate:
     """Return time, cost and bottleneck of a load on machines that take tiles as they become free.
 
     Parameters
     ----------
     efficiency
-        Share of the pace of model or reading, whichever is slower, that a worker reaches from scene to tile.
-    startup
-        Seconds until a worker holds the model.
+        Share of the pace of model or reading, whichever is slower, at which chips come from scene to tile.
+    startup, ending
+        Seconds before the first tile, and after the last one.
     """
     shares = tuple(_share(load, machine, efficiency) for machine in machines)
     pace = sum(share.chips_per_second for share in shares)
@@ -141,19 +177,25 @@ def estimate(load: Load, machines: Sequence[Machine], efficiency: float = 1.0, s
         rounds = math.ceil(load.tiles / workers) * workers / load.tiles
         if workers > load.tiles:
             bottleneck = "tiles"
-        seconds = seconds * max(rounds, 1.0) + startup
+        seconds = seconds * max(rounds, 1.0) + startup + ending
+    else:
+        startup = ending = 0.0
     costs: dict[str, float] = {}
     for machine in machines:
         if machine.price is not None:
             cost = machine.count * machine.price * seconds / 3600
             costs[machine.currency] = costs.get(machine.currency, 0.0) + cost
-    return Estimate(seconds, costs, bottleneck, shares)
+    return Estimate(seconds, costs, bottleneck, shares, startup, ending)
 
 
 def _share(load: Load, machine: Machine, efficiency: float) -> Share:
-    inference = machine.workers * machine.chips_per_second
-    reading = math.inf
-    if machine.bytes_per_second is not None and load.bytes:
-        reading = machine.bytes_per_second * load.chips / load.bytes
-    pace = machine.count * min(inference, reading) * efficiency
-    return Share(machine, pace, "reading" if reading < inference else "inference")
+    """Return the pace of a kind of machine: from what one of its workers spends on a chip of the load, all in all."""
+    chips = max(load.chips, 1)
+    parts = {"inference": 1 / machine.chips_per_second, "reading": 0.0}
+    if machine.bytes_per_second is not None:
+        parts["reading"] = machine.workers * load.bytes / chips / machine.bytes_per_second
+    slower = max(parts, key=lambda name: parts[name])
+    handling = (load.tiles * machine.tile_seconds + load.observations * machine.scene_seconds) / chips
+    spent = parts[slower] / efficiency + handling
+    bottleneck = slower if parts[slower] / efficiency >= handling else "handling"
+    return Share(machine, machine.count * machine.workers / spent, bottleneck)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ from bocage.grid import Bounds, Tile, Tiling, Window
 from bocage.mapping.incidence import Incidence, find_incidence
 from bocage.mapping.inventory import Inventory
 from bocage.mapping.machines import Estimate, Load, Machine, estimate
-from bocage.mapping.rates import Rates, rates_of
+from bocage.mapping.rates import LastRun, Rates, rates_of
 from bocage.mapping.receipt import Recipe, SceneMark
-from bocage.mapping.volume import corners_of, read_shares
+from bocage.mapping.volume import block_margins, corners_of, read_shares
 
 if TYPE_CHECKING:
     from bocage.scenes.catalogue import Catalogue
@@ -57,12 +57,16 @@ class Plan:
         Tiles that are in place as planned.
     rates
         How fast a worker is, or None where nothing was measured.
+    loading, preparing
+        Seconds that this process took to load the model, and those until the plan was made, these included.
     """
 
     recipe: Recipe
     jobs: tuple[TileJob, ...]
     done: tuple[TileJob, ...]
     rates: Rates | None = None
+    loading: float = 0.0
+    preparing: float = 0.0
 
     @property
     def tiles(self) -> tuple[TileJob, ...]:
@@ -77,12 +81,19 @@ class Plan:
 
     @property
     def load(self) -> Load:
-        """Tiles to map, chips that go through the model, and bytes that are read.
+        """Tiles to map, their scenes, the chips that go through the model, bytes that are read, and borders to compare.
 
         Chips and bytes are what footprints and sizes of the catalogue give; clouds and gaps within a footprint spare
         some. Ground that the chips of two tiles share is read by both.
         """
-        return Load(len(self.jobs), sum(job.chips for job in self.jobs), sum(job.bytes for job in self.jobs))
+        jobs = self.jobs
+        return Load(
+            len(jobs),
+            sum(job.chips for job in jobs),
+            sum(job.bytes for job in jobs),
+            self.observations,
+            _borders(job.tile.window for job in self.tiles),
+        )
 
     @property
     def chips(self) -> int:
@@ -103,20 +114,35 @@ class Plan:
         """Return hours, cost and bottleneck on machines; where none is given, on so many workers like the measured one.
 
         None where nothing was measured.
+
+        Parameters
+        ----------
+        startup
+            Seconds before the first tile.
         """
-        if self.rates is None:
+        rates, load = self.rates, self.load
+        if rates is None:
             return None
-        own = (Machine(HERE, workers, 1, self.rates.chips_per_second, self.rates.bytes_per_second),)
-        return estimate(self.load, machines or own, self.rates.efficiency, startup)
+        own = Machine(
+            HERE,
+            workers,
+            1,
+            rates.chips_per_second,
+            rates.bytes_per_second,
+            tile_seconds=rates.tile_seconds,
+            scene_seconds=rates.scene_seconds,
+        )
+        ending = load.borders * rates.border_seconds
+        return estimate(load, machines or (own,), rates.efficiency, startup, ending)
 
     def hours(self, workers: int = 1) -> float | None:
         """Return the estimated hours with that many workers, or None where nothing was measured."""
         found = self.estimate(workers=workers)
         return None if found is None else found.hours
 
-    def as_dict(self, machines: Sequence[Machine] = (), workers: int = 1) -> dict[str, Any]:
-        """Return the figures of the plan, JSON-like."""
-        found = self.estimate(machines, workers)
+    def as_dict(self, machines: Sequence[Machine] = (), workers: int = 1, startup: float = 0.0) -> dict[str, Any]:
+        """Return the figures of the plan, JSON-like; the parameters are those of :meth:`estimate`."""
+        found = self.estimate(machines, workers, startup)
         scenes = self.scenes
         return {
             "tiles": len(self.tiles),
@@ -141,8 +167,7 @@ def make_plan(
     *,
     area: Bounds | None,
     bbox: Bounds | None = None,
-    workers: int = 1,
-    pace: float | None = None,
+    last: LastRun | None = None,
 ) -> Plan:
     """Work out which tiles are to be mapped from which scenes.
 
@@ -154,9 +179,8 @@ def make_plan(
         The project's area, or None for all that the scenes cover.
     bbox
         Limits the tiles further to those that share ground with it.
-    workers, pace
-        How many workers wrote the tiles that are in place, and the chips per second that each brought from scene to
-        tile; see :func:`bocage.mapping.rates.rates_of`.
+    last
+        The run that wrote the tiles which are in place; see :func:`bocage.mapping.rates.rates_of`.
     """
     within = shared_window(tiling, catalogue.bounds, area, bbox)
     if within is None:
@@ -166,8 +190,17 @@ def make_plan(
     for job in _all_jobs(catalogue, tiling, recipe, within):
         (done if inventory.is_done(job.tile.id, job.key) else jobs).append(job)
     summaries = (inventory.summary(job.tile.id) for job in done)
-    rates = rates_of((summary for summary in summaries if summary is not None), workers, pace)
+    rates = rates_of((summary for summary in summaries if summary is not None), last)
     return Plan(recipe, tuple(jobs), tuple(done), rates)
+
+
+def _borders(windows: Iterable[Window]) -> int:
+    """Return how many pairs of tiles lie side by side."""
+    corners = {(window.column, window.row): window for window in windows}
+    return sum(
+        ((column + window.width, row) in corners) + ((column, row + window.height) in corners)
+        for (column, row), window in corners.items()
+    )
 
 
 def shared_window(tiling: Tiling, *bounds: Bounds | None) -> Window | None:
@@ -200,7 +233,8 @@ def _all_jobs(catalogue: Catalogue, tiling: Tiling, recipe: Recipe, within: Wind
     marks = [SceneMark.of(scene) for scene in scenes]
     local = Incidence(pairs.down, pairs.east, index, pairs.chips)
     bounds = shapely.bounds(footprints[needed])
-    shares = read_shares(local, bounds, corners_of(scenes, tiling.grid), tiling, recipe.lattice)
+    margins = block_margins(scenes, tiling.grid)
+    shares = read_shares(local, bounds, corners_of(scenes, tiling.grid), tiling, recipe.lattice, margins)
     sizes = np.array([scene.size for scene in scenes], dtype=np.float64)
     read = np.rint(shares * sizes[index]).astype(np.int64)
     other = (np.diff(pairs.down) != 0) | (np.diff(pairs.east) != 0)

@@ -124,6 +124,10 @@ class TileReceipt:
         Digest of the grid and the pixels of the tile.
     cog
         The COG, or None for a tile without a valid pixel.
+    resolution
+        Of the grid.
+    scenes
+        The scenes that saw the tile, id to digest.
     """
 
     summary: TileSummary
@@ -131,6 +135,8 @@ class TileReceipt:
     model: str
     place: str
     cog: CogMark | None
+    resolution: float
+    scenes: Mapping[str, str]
 
     @classmethod
     def parse(cls, content: bytes) -> Self | None:
@@ -145,6 +151,8 @@ class TileReceipt:
                 properties["bocage:model"]["digest"],
                 digest_json(properties["bocage:grid"]),
                 None if asset is None else CogMark(asset["bocage:sha256"], asset.get("bocage:tag", "")),
+                float(properties["bocage:grid"]["resolution"]),
+                {scene["id"]: scene["digest"] for scene in properties["bocage:scenes"]},
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

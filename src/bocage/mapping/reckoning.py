@@ -8,9 +8,43 @@ from dataclasses import dataclass
 from typing import Any
 
 from bocage.mapping.machines import Estimate, Load
+from bocage.mapping.rates import held_seconds
 from bocage.mapping.receipt import TileSummary
 
 _log = logging.getLogger("bocage")
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long the parts of a run took, in seconds of wall time.
+
+    Attributes
+    ----------
+    preparing
+        Loading the model, making the plan, and mapping tiles on trial where there were some.
+    starting
+        Until a worker had its first tile.
+    mapping
+        From then to the last tile.
+    ending
+        Comparing the borders of tiles and writing the report.
+    workers
+        How many tiles were mapped at once.
+    isolated
+        Whether workers had processes of their own.
+    """
+
+    preparing: float
+    starting: float
+    mapping: float
+    ending: float = 0.0
+    workers: int = 1
+    isolated: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.preparing + self.starting + self.mapping + self.ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,34 +53,28 @@ class Reckoning:
 
     Attributes
     ----------
+    planned, course
+        How long it should take, and took.
     bytes
         What the workers read from files; None where the system does not count it. What is read from a store over the
         network is not counted.
-    workers
-        How many tiles were mapped at once.
+    pace
+        Seconds of a worker for each second that the receipts of its tiles tell of.
     source
         What the plan's rates were measured on.
     """
 
-    planned_seconds: float
-    seconds: float
-    planned_chips: int
+    planned: Estimate
+    course: Course
+    load: Load
     chips: int
-    planned_bytes: int
     bytes: int | None
-    workers: int
+    pace: float
     source: str
 
     @classmethod
     def of(
-        cls,
-        planned: Estimate,
-        load: Load,
-        mapped: Sequence[TileSummary],
-        *,
-        seconds: float,
-        workers: int,
-        source: str,
+        cls, planned: Estimate, load: Load, mapped: Sequence[TileSummary], course: Course, *, source: str
     ) -> Reckoning:
         """Return what came of an estimate once its tiles are mapped.
 
@@ -54,47 +82,66 @@ class Reckoning:
         ----------
         load
             What the estimate is of.
-        seconds
-            Wall time from the first tile to the last.
         """
         read = [each.inspection.bytes_read for each in mapped if each.inspection is not None]
         counted = [each for each in read if each is not None]
+        told = sum(held_seconds(each) for each in mapped)
         return cls(
-            planned.seconds,
-            seconds,
-            load.chips,
+            planned,
+            course,
+            load,
             sum(each.chips for each in mapped),
-            load.bytes,
             sum(counted) if counted and len(counted) == len(mapped) else None,
-            workers,
+            course.workers * course.mapping / told if told else 1.0,
             source,
         )
 
+    @property
+    def parts(self) -> dict[str, tuple[float, float]]:
+        """Planned and actual seconds before the first tile, of the tiles, and after them."""
+        planned, course = self.planned, self.course
+        return {
+            "start": (planned.startup, course.preparing + course.starting),
+            "tiles": (planned.mapping, course.mapping),
+            "borders": (planned.ending, course.ending),
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures, JSON-like; ``ratio`` is actual over planned seconds, ``chips_ratio`` chips likewise."""
+        planned, course = self.planned, self.course
         return {
-            "planned_seconds": round(self.planned_seconds, 3),
-            "seconds": round(self.seconds, 3),
-            "ratio": _ratio(self.seconds, self.planned_seconds),
-            "planned_chips": self.planned_chips,
+            "planned_seconds": round(planned.seconds, 3),
+            "seconds": round(course.seconds, 3),
+            "ratio": _ratio(course.seconds, planned.seconds),
+            "parts": {
+                name: {"planned_seconds": round(one, 3), "seconds": round(two, 3)}
+                for name, (one, two) in self.parts.items()
+            },
+            "planned_chips": self.load.chips,
             "chips": self.chips,
-            "chips_ratio": _ratio(self.chips, self.planned_chips),
-            "planned_bytes": self.planned_bytes,
+            "chips_ratio": _ratio(self.chips, self.load.chips),
+            "planned_bytes": self.load.bytes,
             "bytes": self.bytes,
-            "workers": self.workers,
+            "workers": course.workers,
+            "pace": round(self.pace, 4),
+            "start_seconds": round(course.starting, 3) if course.isolated else None,
+            "border_seconds": round(course.ending / self.load.borders, 6) if self.load.borders else 0.0,
             "rates_from": self.source,
         }
 
     def log(self) -> None:
         """Say how the run compares with its plan."""
+        planned, took = self.planned.seconds, self.course.seconds
+        parts = ", ".join(f"{name} {two:.1f} of {one:.1f}" for name, (one, two) in self.parts.items())
         _log.info(
-            "planned %.1f s by %s, took %.1f s (%.2f of it); chips %d of %d planned",
-            self.planned_seconds,
+            "planned %.1f s by %s, took %.1f s (%.2f of it: %s); chips %d of %d planned",
+            planned,
             self.source,
-            self.seconds,
-            self.seconds / max(self.planned_seconds, 1e-9),
+            took,
+            took / max(planned, 1e-9),
+            parts,
             self.chips,
-            self.planned_chips,
+            self.load.chips,
         )
 
 

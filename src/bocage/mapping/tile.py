@@ -1,6 +1,6 @@
 """Mapping one tile: read its scenes, run the model over the chips, blend, fuse.
 
-Three threads work at once, each a few batches ahead of the next: one reads, one runs the model, one blends and fuses.
+One thread reads some batches ahead, those of the model answer, and this one blends and fuses what they said meanwhile.
 Memory depends on the tile, not on its scenes. A scene that fails in the middle is taken back as a whole: the tile is
 mapped as if the scene had not been there, and the result names it with its reason.
 """
@@ -8,8 +8,9 @@ mapped as if the scene had not been there, and the result names it with its reas
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,11 +24,11 @@ from bocage.grid import Tile, Window
 from bocage.mapping.ahead import ahead
 from bocage.mapping.blending import Blend, chip_weights
 from bocage.mapping.chips import ChipBatch, batches, read_strips
-from bocage.mapping.fusion import Fusion
-from bocage.mapping.inspection import Inspection, Inspector
+from bocage.mapping.composite import Composite
+from bocage.mapping.inspection import Inspection
 from bocage.mapping.lattice import Lattice
 from bocage.mapping.meter import Meter, MeteredReader
-from bocage.mapping.turn import Turn
+from bocage.mapping.predictor import Answer, Predictor
 from bocage.outcome import Refusal
 
 if TYPE_CHECKING:
@@ -112,13 +113,23 @@ class TileResult:
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
+    """A scene begins; ``valid`` is filled as it is read."""
+
+    scene: str
     window: Window
+    valid: NDArray[np.bool_]
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    scene: str
-    valid: NDArray[np.bool_]
+    """All chips of the scene have come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    chips: tuple[Window, ...]
+    answer: Future[Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,63 +142,39 @@ _Read = _Begin | ChipBatch | _End | Refusal
 _Event = _Begin | _Prediction | _End | Refusal
 
 
-def map_tile(
-    tile: Tile,
-    sources: Sequence[SceneSource],
-    segmenter: Segmenter,
-    settings: TileSettings,
-    turn: Turn | None = None,
-) -> TileResult:
+def map_tile(tile: Tile, sources: Sequence[SceneSource], predictor: Predictor, settings: TileSettings) -> TileResult:
     """Map a tile from the scenes that cover it.
-
-    Parameters
-    ----------
-    turn
-        Of tiles that share the model: held while this one goes through it.
 
     Raises
     ------
     MappingError
-        If the turn has ended.
+        If the turn of the predictor has ended.
     ModelError
         If the model gives numbers that are not finite.
     """
-    turn = turn or Turn()
     timings, meter = Timings(), Meter()
-    weights = chip_weights(settings.lattice)
-    fusion, inspector = Fusion(tile.window), Inspector(tile.window)
-    blend: Blend | None = None
-    used: list[str] = []
-    refused: list[Refusal] = []
-    chips = pending = 0
+    composite = Composite(tile.window, settings.lattice)
     with (
         closing(ahead(_events(tile.window, sources, settings, timings, meter))) as read,
-        turn,
-        closing(ahead(_predictions(read, segmenter, timings, turn), 1, "bocage-model")) as events,
+        closing(_predictions(read, predictor, timings)) as events,
     ):
-        started = time.perf_counter()  # not before its turn: what another tile takes is no time of this one
         for event in events:
+            started = time.perf_counter()
             match event:
-                case _Begin(window):
-                    blend, pending = Blend(window, weights), 0
-                case _Prediction():
-                    assert blend is not None
-                    _blend(event, blend, timings)
-                    pending += len(event.chips)
-                case _End(scene, valid):
-                    assert blend is not None
-                    fusion.add(blend.window, blend.probability, valid)
-                    inspector.add(scene, blend.window, blend.probability, valid)
-                    chips += pending
-                    if pending:
-                        used.append(scene)
+                case _Begin(scene, window, valid, last):
+                    composite.begin(scene, window, valid, last=last)
+                case _Prediction(chips, values):
+                    composite.add(chips, values)
+                case _End():
+                    composite.end()
                 case Refusal():
-                    refused.append(event)
-    probability, observations = fusion.probability, fusion.observations
-    inspection = inspector.finish(probability, observations, meter.bytes)
-    timings.total = time.perf_counter() - started
+                    composite.refuse(event)
+            timings.blend += time.perf_counter() - started
+    probability, observations, inspection = composite.finish(meter.bytes)
+    timings.total += time.perf_counter()
+    used, refused = tuple(composite.used), tuple(composite.refused)
     return TileResult(
-        *(tile, probability, observations, tuple(used), tuple(refused), chips, timings, inspection, segmenter.runtime)
+        *(tile, probability, observations, used, refused, composite.chips, timings, inspection, predictor.runtime)
     )
 
 
@@ -208,40 +195,57 @@ def map_window(
     """
     blend = Blend(window, chip_weights(settings.lattice))
     valid = np.zeros(window.shape, dtype=np.bool_)
-    timings = Timings()
     strips = read_strips(reader, window, settings.lattice)
     with (
         closing(ahead(batches(strips, window, settings.lattice, settings.batch_size, valid))) as read,
-        closing(ahead(_predictions(read, segmenter, timings, Turn()), 1, "bocage-model")) as predictions,
+        Predictor(segmenter) as predictor,
+        closing(_predictions(read, predictor, Timings())) as predictions,
     ):
         for prediction in predictions:
             assert isinstance(prediction, _Prediction)
-            _blend(prediction, blend, timings)
+            for chip, values in zip(prediction.chips, prediction.probability, strict=True):
+                blend.add(chip, values)
     return blend.probability, valid
 
 
-def _predictions(read: Iterable[_Read], segmenter: Segmenter, timings: Timings, turn: Turn) -> Iterator[_Event]:
-    """Yield what was read with the model's answer in place of every batch."""
-    for event in read:
-        if not isinstance(event, ChipBatch):
-            yield event
-            continue
-        turn.check()
-        started = time.perf_counter()
-        probability = segmenter.predict(event.images, event.valid)
-        timings.predict += time.perf_counter() - started
-        yield _Prediction(event.chips, probability)
+def _predictions(read: Iterable[_Read], predictor: Predictor, timings: Timings) -> Generator[_Event]:
+    """Yield what was read with the model's answer in place of every batch.
+
+    The turn is given on when all batches are submitted: the model goes on with the next tile while the last answers of
+    this one are waited for.
+    """
+    line: deque[_Asked | _Begin | _End | Refusal] = deque()
+    asked = 0
+    try:
+        with predictor.turn:
+            timings.total -= time.perf_counter()  # not before its turn: what another tile takes is no time of this one
+            for event in read:
+                if isinstance(event, ChipBatch):
+                    line.append(_Asked(event.chips, predictor.submit(event.images, event.valid)))
+                    asked += 1
+                else:
+                    line.append(event)
+                while line and (asked >= predictor.in_line or not isinstance(line[0], _Asked)):
+                    asked -= isinstance(line[0], _Asked)
+                    yield _answered(line.popleft(), timings)
+        while line:
+            yield _answered(line.popleft(), timings)
+    finally:
+        for left in line:
+            if isinstance(left, _Asked):
+                left.answer.cancel()
 
 
-def _blend(prediction: _Prediction, blend: Blend, timings: Timings) -> None:
-    started = time.perf_counter()
-    if not np.isfinite(prediction.probability).all():
+def _answered(event: _Asked | _Begin | _End | Refusal, timings: Timings) -> _Event:
+    if not isinstance(event, _Asked):
+        return event
+    answer = event.answer.result()
+    timings.predict += answer.seconds
+    if not np.isfinite(answer.probability).all():
         raise ModelError(
-            f"the model gave numbers that are not finite in chip {prediction.chips[0]}", "train the model again"
+            f"the model gave numbers that are not finite in chip {event.chips[0]}", "train the model again"
         )
-    for chip, values in zip(prediction.chips, prediction.probability, strict=True):
-        blend.add(chip, values)
-    timings.blend += time.perf_counter() - started
+    return _Prediction(event.chips, answer.probability)
 
 
 def _events(
@@ -250,7 +254,7 @@ def _events(
     """Yield what the scenes show, one scene after the other; a scene that fails ends with its refusal."""
     for source in sources:
         try:
-            yield from _timed(_scene_events(window, source, settings, meter), timings)
+            yield from _timed(_scene_events(window, source, settings, meter, last=source is sources[-1]), timings)
         except BocageError as error:
             yield Refusal.of(source.id, error)
         except (RasterioError, OSError) as error:
@@ -259,18 +263,20 @@ def _events(
             )
 
 
-def _scene_events(window: Window, source: SceneSource, settings: TileSettings, meter: Meter) -> Generator[_Read]:
+def _scene_events(
+    window: Window, source: SceneSource, settings: TileSettings, meter: Meter, *, last: bool
+) -> Generator[_Read]:
     reader = meter.count(source.open)
     try:
         shared = reader.window.intersection(window)
         if shared is None:
             return
-        yield _Begin(shared)
         valid = np.zeros(shared.shape, dtype=np.bool_)
+        yield _Begin(source.id, shared, valid, last)
         with _readers(settings.readers) as readers:
             strips = read_strips(MeteredReader(reader, meter), shared, settings.lattice, readers)
             yield from batches(strips, shared, settings.lattice, settings.batch_size, valid)
-        yield _End(source.id, valid)
+        yield _End()
     finally:
         reader.close()
 

@@ -1,8 +1,10 @@
-"""How much of the file of a scene a tile reads: the share of its pixels under the chips of the tile.
+"""How much of the file of a scene a tile reads: the share of its pixels in blocks under the chips of the tile.
 
-A tile reads what its chips show, which reach beyond it, of the bounds of the scene's footprint; every pixel once. The
-image is taken as the quadrangle of its corners on the grid, which is exact but for the bend of its edges between two
-coordinate reference systems. Where a file has overviews that are fine enough, less is read than this says.
+A tile reads what its chips show, which reach beyond it, of the bounds of the scene's footprint; every pixel once. Files
+are read by whole blocks, of which the catalogue does not tell the size: they are taken as the squares that most files
+have, wherever they begin. The image is taken as the quadrangle of its corners on the grid, which is exact but for the
+bend of its edges between two coordinate reference systems. Where a file has overviews that are fine enough, less is
+read than this says.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bocage.scenes.scene import Scene
 
 Floats = NDArray[np.float64]
+_BLOCK = 512  # pixels along the edge of a block, as COGs have them by default
 
 
 def corners_of(scenes: Sequence[Scene], grid: Grid) -> Floats:
@@ -42,7 +45,14 @@ def corners_of(scenes: Sequence[Scene], grid: Grid) -> Floats:
     return corners / [grid.resolution, -grid.resolution]
 
 
-def read_shares(pairs: Incidence, bounds: Floats, corners: Floats, tiling: Tiling, lattice: Lattice) -> Floats:
+def block_margins(scenes: Sequence[Scene], grid: Grid) -> Floats:
+    """Return how far blocks reach beyond a window on average, on each side, (scenes,) in pixels of the grid."""
+    return np.array([(_BLOCK - 1) / 2 * scene.gsd / grid.resolution for scene in scenes], dtype=np.float64)
+
+
+def read_shares(
+    pairs: Incidence, bounds: Floats, corners: Floats, tiling: Tiling, lattice: Lattice, margins: Floats | None = None
+) -> Floats:
     """Return the share of the pixels of its scene that each pair of tile and scene reads, 0 to 1.
 
     Parameters
@@ -51,10 +61,15 @@ def read_shares(pairs: Incidence, bounds: Floats, corners: Floats, tiling: Tilin
         (scenes, 4) left, bottom, right, top of the footprints in the units of the grid.
     corners
         Of the images, as :func:`corners_of` returns them.
+    margins
+        Of the blocks of the scenes, as :func:`block_margins` returns them; None for pixels that are read one by one.
     """
     own = bounds[pairs.scene] / tiling.grid.resolution
     left, right = _read(pairs.east, own[:, 0], own[:, 2], tiling.pixels, lattice)
     top, bottom = _read(pairs.down, -own[:, 3], -own[:, 1], tiling.pixels, lattice)
+    if margins is not None:
+        margin = margins[pairs.scene]
+        left, right, top, bottom = left - margin, right + margin, top - margin, bottom + margin
     quadrangles = corners[pairs.scene]
     whole = np.abs(_area(quadrangles, *(np.full(len(own), sign * np.inf) for sign in (-1, -1, 1, 1))))
     return np.clip(np.abs(_area(quadrangles, left, top, right, bottom)) / np.maximum(whole, 1e-9), 0, 1)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from bocage.grid import Grid
 from bocage.mapping.inventory import write_tile
 from bocage.mapping.planning import TileJob
+from bocage.mapping.predictor import Predictor
 from bocage.mapping.receipt import Recipe, TileSummary
 from bocage.mapping.tile import SceneSource, TileSettings, map_tile
-from bocage.mapping.turn import Turn
 from bocage.storage import Storage
 
 if TYPE_CHECKING:
@@ -59,15 +59,14 @@ class Work:
 class Worker:
     """Maps tiles with one model in memory.
 
-    The model works on one tile at a time. Where a second tile is begun before the first is done, its scenes are read
-    ahead and the first is written meanwhile, so that the model does not wait.
+    The model works on one tile after the other. Where a second tile is begun before the first is done, its scenes are
+    read ahead and the first is written meanwhile, so that the model does not wait.
     """
 
     def __init__(self, work: Work, segmenter: Segmenter | None = None) -> None:
         self._work = work
-        self._segmenter = work.load() if segmenter is None else segmenter
+        self._predictor = Predictor(work.load() if segmenter is None else segmenter)
         self._settings = TileSettings(work.recipe.lattice, work.batch_size, _readers())
-        self._turn = Turn()
         self._tiles = ThreadPoolExecutor(UNDER_WAY, "bocage-tile")
 
     def begin(self, job: TileJob) -> Future[TileSummary]:
@@ -79,8 +78,9 @@ class Worker:
 
     def close(self) -> None:
         """Give up what is not yet done: tiles that were begun end soon, and their futures raise."""
-        self._turn.end()
+        self._predictor.turn.end()
         self._tiles.shutdown(cancel_futures=True)
+        self._predictor.close()
 
     def run(self, job: TileJob) -> TileSummary:
         """Map a tile and write its COG, then its receipt. Several threads may run tiles of one worker.
@@ -94,7 +94,7 @@ class Worker:
         """
         work = self._work
         sources = [SceneSource(scene.id, partial(work.open, scene, work.recipe.grid)) for scene in job.scenes]
-        result = map_tile(job.tile, sources, self._segmenter, self._settings, self._turn)
+        result = map_tile(job.tile, sources, self._predictor, self._settings)
         return write_tile(work.storage, result, work.recipe, job.scenes)
 
 

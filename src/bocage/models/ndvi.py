@@ -31,6 +31,7 @@ class NdviThreshold:
     bands: tuple[str, ...] = ("red", "green", "blue", "nir")
     resolution: float = 0.0
     multiple: int = 1
+    at_once: int = 1
     stretch: Method = "percentile"
     percentiles: tuple[float, float] = (0.005, 0.995)
 

@@ -50,11 +50,15 @@ class Segmenter(Protocol):
     def runtime(self) -> str:
         """What does the arithmetic, in words."""
 
+    @property
+    def at_once(self) -> int:
+        """How many threads may ask for a prediction at once, and are to, so that the model never waits for the next."""
+
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities 0..1, (n, rows, columns), of images (n, bands, rows, columns).
 
         The value of an invalid pixel is meaningless. An image's result does not depend on its companions in the
-        batch beyond floating point. It may be called from any thread, from one at a time.
+        batch beyond floating point. It may be called from any thread, from ``at_once`` at a time.
         """
 
 
@@ -97,6 +101,11 @@ class TorchSegmenter:
     def runtime(self) -> str:
         """What does the arithmetic, in words."""
         return self._runtime.name
+
+    @property
+    def at_once(self) -> int:
+        """How many predictions the runtime takes at once."""
+        return self._runtime.at_once
 
     def prepare(self, choice: RuntimeChoice, *, precision: Precision = "32", edge: int = 512) -> TorchSegmenter:
         """Return the same model in a runtime for mapping; see :func:`bocage.models.runtimes.choose_runtime`."""

@@ -17,11 +17,20 @@ from bocage.products.colours import OUTSIDE
 # Types and usages of the columns, as GDAL numbers them: whole number 0, real 1, text 2; generic 0, count 1, name 2,
 # value 5.
 _COLUMNS = (("value", 0, 5), ("count", 0, 1), ("area_km2", 1, 0), ("area_perc", 1, 0), ("class_name", 2, 2))
+# Cells that are counted at once.
+_AT_ONCE = 4_000_000
 
 
 def count_values(array: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return how many cells have each of the 256 values."""
-    return np.asarray(np.bincount(array.ravel(), minlength=256), np.int64)
+    """Return how many cells have each of the 256 values.
+
+    Row by row of blocks: NumPy counts numbers of 8 bytes, which of a whole production cell would be gigabytes.
+    """
+    step = max(1, _AT_ONCE // max(1, array.shape[1]))
+    counts = np.zeros(256, np.int64)
+    for row in range(0, len(array), step):
+        counts += np.bincount(array[row : row + step].ravel(), minlength=256)
+    return counts
 
 
 def statistics(counts: NDArray[np.int64]) -> dict[str, str]:

@@ -127,7 +127,7 @@ def write_change(
             sources={"bocage:before": first.year, "bocage:after": second.year},
         ),
     )
-    name = edition.name("swfc", "r100m", project.settings.products.area)
+    name = edition.name("swfc", "r100m", edition.area)
     with staged(project.products_folder) as staging:
         edition.into(staging.folder).raster(name, codes, Grid(grid.crs, DENSITY_CELL), whole)
     return staging.moved, _figures(first, second, codes)
@@ -199,7 +199,9 @@ def _comparable(first: Epoch, second: Epoch, *, without_forest: bool) -> tuple[E
     if bare and not without_forest:
         raise ProductError(
             f"{bare[0].folder} holds no forest mask of {bare[0].year}, and the codes 201 to 203 tell of forest",
-            "write it with a tree cover density layer registered, or do without those codes: --without-forest",
+            "the release of 2015 has none: do without those codes, --without-forest"
+            if bare[0].year == 2015
+            else "write it with a tree cover density layer registered, or do without those codes: --without-forest",
         )
     kept: tuple[Variable, ...] = tuple(
         variable

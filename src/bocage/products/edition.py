@@ -16,6 +16,10 @@ from bocage.products.suite import convention_of
 from bocage.project import Project
 from bocage.scenes import Catalogue
 
+# Guadeloupe and Martinique share a zone, so the name of the first stands for both until products.area is set.
+_AREAS = {3035: "eu", 32620: "gp", 32622: "gf", 32740: "re", 32738: "yt"}
+_ELSEWHERE = "xx"  # ISO 3166 leaves it to its users
+
 _log = logging.getLogger("bocage")
 
 
@@ -44,17 +48,22 @@ class Edition:
     before: int | None = None
 
     def name(self, variable: Variable, form: Form, place: str) -> ProductName:
-        """Return the name of a layer of a production cell, an area of two letters or a town (code_name)."""
+        """Return the name of a layer of a cell, a region (fr_123), an area of two letters or a town (code_name)."""
         settings, epsg = self.project.settings.products, epsg_of(self.grid.crs)
         version, revision, date = settings.version, settings.revision, self.date
         if self.convention in {"2015", "2018"}:
             version, revision, date = f"_{version[0]}{int(version[1:])}_{int(revision[1:])}", "", ""
-        if self.convention == "2015" and len(place) > 2:
-            version, place = f"_{place.lower()}{version}", settings.area
         code, _, town = place.partition("_")
+        if self.convention == "2015" and town:
+            version, town = f"_{town}{version}", ""
         return ProductName(
             variable, self.year, form, code.upper(), epsg, version, revision, date, self.before, town, self.convention
         )
+
+    @property
+    def area(self) -> str:
+        """The two letters of layers that are not tiled."""
+        return self.project.settings.products.area or _AREAS.get(epsg_of(self.grid.crs), _ELSEWHERE)
 
     def into(self, folder: Path) -> Delivery:
         """Return the delivery that writes into another folder."""

@@ -1,19 +1,15 @@
-"""What the receipts of the mosaic say, and whether it is fit to be delivered: one map, of one model, without holes."""
+"""The tiles of the mosaic as the products need them, and the holes in it."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from bocage.errors import GridError, ProductError, ProjectError
-from bocage.grid import Grid, Tile
+from bocage.grid import Tile
+from bocage.mapping.inventory import Inventory
 from bocage.mapping.receipt import receipt_name
 from bocage.outcome import Refusal
 from bocage.project import Project
-from bocage.storage import read_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,74 +19,37 @@ class MappedTile:
     Attributes
     ----------
     model
-        Digest of the model, or "" where the receipt names none.
+        Digest of the model.
     scenes
         The scenes that were used, id to digest.
-    grid
-        The lattice that it was mapped on, or None where the receipt does not say.
+    cog
+        SHA-256 of its raster.
     """
 
     tile: Tile
     model: str
     scenes: Mapping[str, str]
-    grid: Grid | None
+    cog: str
 
 
 def read_mosaic(project: Project, tiles: Sequence[Tile]) -> list[MappedTile]:
-    """Read the receipts of mapped tiles.
+    """Read the receipts of mapped tiles, which must be one map.
 
     Raises
     ------
+    MappingError
+        If the tiles lie on several lattices or were made by several models.
     ProjectError
         If a receipt says nothing that can be understood.
     StorageError
         If one cannot be read.
     """
-    contents = read_all(project.map_storage, [receipt_name(tile.id) for tile in tiles])
-    return [_read(project, tile, content) for tile, (_, content) in zip(tiles, contents, strict=True)]
-
-
-def _read(project: Project, tile: Tile, content: bytes) -> MappedTile:
-    try:
-        said: Mapping[str, Any] = json.loads(content).get("properties", {})
-        place = said.get("bocage:grid")
-        return MappedTile(
-            tile,
-            str(said.get("bocage:model", {}).get("digest", "")),
-            {str(scene["id"]): str(scene["digest"]) for scene in said.get("bocage:scenes", ())},
-            None if place is None else Grid(str(place["crs"]), float(place["resolution"])),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, GridError) as error:
-        raise ProjectError(
-            f"{project.map_storage.root}/{receipt_name(tile.id)} is not the receipt of a mapped tile",
-            "remove it and run: bocage map",
-        ) from error
-
-
-def require_one_map(mosaic: Sequence[MappedTile], grid: Grid) -> None:
-    """Check that all tiles lie on the project's lattice and were made by one model.
-
-    Raises
-    ------
-    ProductError
-        If they do not.
-    """
-    others = [mapped.tile.id for mapped in mosaic if mapped.grid is not None and mapped.grid != grid]
-    if others:
-        found = sorted({f"{mapped.grid.resolution:g} m" for mapped in mosaic if mapped.grid is not None})
-        raise ProductError(
-            f"the mosaic mixes lattices ({', '.join(found)}); {len(others)} tiles are not on that of the project, "
-            f"{grid.crs} at {grid.resolution:g} m: {_some(others)}",
-            "run: bocage map, which maps them anew",
-        )
-    models = Counter(mapped.model for mapped in mosaic)
-    if len(models) > 1:
-        parts = ", ".join(f"{model[:12] or 'unknown'} made {count}" for model, count in models.most_common())
-        raise ProductError(
-            f"the mosaic was made by {len(models)} models ({parts}); what its layers mean would change from "
-            "tile to tile",
-            "map all tiles with one model: bocage map without --bbox",
-        )
+    inventory = Inventory.open(project.map_storage)
+    inventory.require_one_map(tiles, project.grid)
+    receipts = ((tile, inventory.receipt(tile.id)) for tile in tiles)
+    return [
+        MappedTile(tile, receipt.model, receipt.scenes, inventory.cog_digest(tile.id)) for tile, receipt in receipts
+    ]
 
 
 def holes(project: Project, tiles: Sequence[Tile]) -> tuple[Refusal, ...]:
@@ -135,7 +94,3 @@ def _enclosed(project: Project, tiles: Sequence[Tile]) -> list[str]:
         for x in range(west, east + 1)
         if (x, y) not in taken and (x, y) not in outside
     ]
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -6,9 +6,9 @@ convention   example
 2021         ``clms_hrlslf_swf_s2021_r5m_e43n30_03035_v01_r00_20210714``, in small letters; a change layer has
              ``c2018-2021`` for ``s2021``; street trees are of the Urban Atlas,
              ``clms_ua_stl_s2021_vec_at001l3_wien_03035_v01_r00_20210714``
-2018         ``swf_2018_005m_e43n30_03035_v1_0``, ``swf_2018_fm_...``, ``swf_2018_vec_...``, ``swf_2018_100m_eu_...``,
+2018         ``swf_2018_005m_e42n29_03035_v1_0``, ``swf_2018_fm_...``, ``swf_2018_vec_...``, ``swf_2018_100m_eu_...``,
              ``swfc_1518_100m_eu_...``
-2015         ``swf_2015_005m_eu_03035_e43n30_v1_0``, ``swf_2015_vec_...``, ``{swf,awf,swfawf}_2015_100m_eu_...``
+2015         ``swf_2015_005m_fr_03035_123_v1_0``, ``swf_2015_vec_...``, ``{swf,awf,swfawf}_2015_100m_eu_...``
 2024         ``CLMS_SLF-SWF_S2024_R5m_E43N30_3035_V01-R00``: provisional, from the design principles for names of
              2026-07-24. The code SLF is inferred, since no product of 2024 is registered yet.
 ===========  ==========================================================================================================

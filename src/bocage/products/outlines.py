@@ -21,6 +21,7 @@ from bocage.features.derivation import CLASS_NAME, CODE
 from bocage.grid import Grid, Window
 from bocage.products.colours import OUTSIDE
 from bocage.products.naming import Convention
+from bocage.products.rounding import compactness, rounded
 
 # Shorter shared borders, in metres, come from rounding of coordinates.
 _ROUNDING = 1e-4
@@ -48,7 +49,9 @@ def merged(features: gpd.GeoDataFrame, convention: Convention = "2021") -> gpd.G
         The columns of the service: ``code``, ``area`` (m2, of the geometry) and ``class_name``.
     """
     geometries = np.asarray(features.geometry.values, object)
-    codes = codes_of_features(features, convention)
+    if convention == "2015":
+        geometries = _rounded_patches(geometries, features["slf_class"].to_numpy())
+    codes = codes_of_features(geometries, features, convention)
     group, outlines = _united(geometries, codes)
     while convention == "2015":
         # A union may have another shape than its parts: what is of neither kind any more is an additional feature.
@@ -67,13 +70,15 @@ def merged(features: gpd.GeoDataFrame, convention: Convention = "2021") -> gpd.G
     return gpd.GeoDataFrame(columns, geometry=outlines, crs=features.crs)
 
 
-def codes_of_features(features: gpd.GeoDataFrame, convention: Convention) -> NDArray[np.int32]:
-    """Return the code that each feature has in a release, as a number."""
+def codes_of_features(
+    geometries: NDArray[np.object_], features: gpd.GeoDataFrame, convention: Convention
+) -> NDArray[np.int32]:
+    """Return the code that each feature has in a release, as a number, by its outline as it is delivered."""
     if convention != "2015":
         return np.full(len(features), CODE, np.int32)
     kinds = features["slf_class"].to_numpy()
     found = np.isin(kinds, (Kind.LINEAR, Kind.PATCHY))
-    compact = _compactness(np.asarray(features.geometry.values, object)) > _MOST_COMPACT
+    compact = compactness(geometries) > _MOST_COMPACT
     # The quality tool goes by the outline alone. A patch that is not compact is neither: it is too wide for a line.
     codes = np.full(len(features), ADDITIONAL, np.int32)
     codes[found & compact] = Kind.PATCHY
@@ -81,17 +86,27 @@ def codes_of_features(features: gpd.GeoDataFrame, convention: Convention) -> NDA
     return codes
 
 
+def _rounded_patches(geometries: NDArray[np.object_], kinds: NDArray[np.int_]) -> NDArray[np.object_]:
+    """Round the patches that are not compact but for the steps of their outline; those that touch others stay."""
+    result = geometries.copy()
+    steps = (kinds == Kind.PATCHY) & (compactness(geometries) <= _MOST_COMPACT)
+    steps[np.concatenate(touching_pairs(geometries))] = False
+    for row in np.flatnonzero(steps):
+        result[row] = rounded(geometries[row])
+    no_use = steps & (compactness(result) <= _MOST_COMPACT)
+    result[no_use] = geometries[no_use]
+    moved = np.concatenate(touching_pairs(result)) if steps.any() else np.zeros(0, np.int64)
+    back = moved[steps[moved]]
+    result[back] = geometries[back]
+    return result
+
+
 def _unfit(outlines: list[shapely.Polygon], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return which outlines are not what their code of 2015 says: linear, or patchy of 200 to 5000 m2."""
     shapes = np.asarray(outlines, object)
-    compact, area = _compactness(shapes) > _MOST_COMPACT, shapely.area(shapes)
+    compact, area = compactness(shapes) > _MOST_COMPACT, shapely.area(shapes)
     patchy = compact & (area >= _PATCHY_2015[0]) & (area <= _PATCHY_2015[1])
     return np.asarray(((codes == Kind.LINEAR) & compact) | ((codes == Kind.PATCHY) & ~patchy), bool)
-
-
-def _compactness(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Return 4 pi A / P2, by which the quality tool tells the linear and patchy features of 2015 apart."""
-    return np.asarray(4 * np.pi * shapely.area(geometries) / shapely.length(geometries) ** 2, np.float64)
 
 
 def _united(

@@ -1,10 +1,10 @@
 """The parent-scene layer (PSIL): which scene each part of the map was made from, by the receipts of the tiles.
 
 A row is a scene that at least one tile used, on the ground on which it was used: its footprint of valid pixels within
-those tiles. Scenes overlap, and so do rows. The columns are those of Annex I of the user manual as far as a scene of
-any origin has them (``id``, ``product_id``, ``product_na``, ``acq_year``, ``satellite``, ``mission``, ``area_ref``,
-``area_prod``, ``cell_id_li``); those about orders and deliveries at the data warehouse are left out. Ours are
-``acquired``, ``sha256`` and ``used_km2``.
+those tiles, without its clouds. Scenes overlap, and so do rows. The columns are those of Annex I of the user manual as
+far as a scene of any origin has them (``id``, ``product_id``, ``product_na``, ``acq_year``, ``satellite``, ``mission``,
+``area_ref``, ``area_prod``, ``cell_id_li``); those about orders and deliveries at the data warehouse are left out. Ours
+are ``acquired``, ``sha256`` and ``used_km2``.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def parent_scenes(mosaic: Sequence[MappedTile], catalogue: Catalogue | None, gri
         ground = shapely.union_all([grid.bounds(mapped.tile.window).polygon() for mapped in tiles[name]])
         if scene is not None:
             ground = polygonal(shapely.intersection(ground, scene.footprint))
+            if scene.clouds is not None:  # pixels under clouds are not read
+                ground = polygonal(shapely.difference(ground, scene.clouds))
         if ground.is_empty:
             continue
         shapes.append(ground)

@@ -32,6 +32,8 @@ from bocage.scenes import Catalogue
 Naming = Callable[[Variable, Form, str], ProductName]
 # A town is held in memory whole: 40 km by 40 km of 5 m cells.
 _LARGEST_TOWN = 64_000_000
+# 20 km: a tile of 200 km is not read whole.
+_BLOCK = 4000
 _CODES: Mapping[Variable, tuple[int, ...]] = {"swf": (1,), "awf": (ADDITIONAL,), "swfawf": (1, ADDITIONAL)}
 
 
@@ -74,12 +76,15 @@ def write_street_trees(
     return files, reason
 
 
-def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: Grid, naming: Naming) -> list[Path]:
+def write_densities(
+    delivery: Delivery, features: Mapping[Path, Window], grid: Grid, naming: Naming, area: str
+) -> list[Path]:
     """Write the 100 m densities of a release that has them in one file.
 
-    ``features`` are the 5 m layers of the production cells with their windows on ``grid``.
+    ``features`` are the 5 m layers of the production cells with their windows on ``grid``, ``area`` the two letters in
+    the names.
     """
-    convention = naming("swf", "r5m", "eu").convention
+    convention = naming("swf", "r5m", area).convention
     whole = coarse(reduce(Window.union, features.values()))
     files: list[Path] = []
     for layer in SUITES[convention]:
@@ -87,9 +92,10 @@ def write_densities(delivery: Delivery, features: Mapping[Path, Window], grid: G
             continue
         array: NDArray[np.uint8] = np.full(whole.shape, OUTSIDE, np.uint8)
         for path, window in features.items():
-            cells = read_window(path, grid, window, fill=OUTSIDE).astype(np.uint8)
-            array[coarse(window).slices(whole)] = density(cells, _CODES[layer.variable])
-        name = naming(layer.variable, "r100m", delivery.settings.area)
+            for block in window.blocks(_BLOCK):
+                cells = read_window(path, grid, block, fill=OUTSIDE).astype(np.uint8, copy=False)
+                array[coarse(block).slices(whole)] = density(cells, _CODES[layer.variable])
+        name = naming(layer.variable, "r100m", area)
         files += delivery.raster(name, array, Grid(grid.crs, DENSITY_CELL), whole)
     return files
 

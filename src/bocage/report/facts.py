@@ -66,6 +66,7 @@ class Score:
     precision: float | None
     recall: float | None
     rival: bool
+    steps: int | None
 
 
 def read_receipts(project: Project) -> dict[str, Receipt]:
@@ -150,13 +151,14 @@ def scores(figures: Mapping[str, Any]) -> list[Score]:
             precision=entry.get("precision"),
             recall=entry.get("recall"),
             rival="ndvi" in name.lower(),
+            steps=None if steps is None else int(steps),
         )
-        for name, entry in _entries(figures, "model")
+        for name, entry, steps in _entries(figures, "model")
     ]
     return sorted(found, key=lambda score: -score.iou)
 
 
-def provenance(project: Project) -> tuple[dict[str, str], dict[str, str]]:
+def provenance(project: Project, receipts: Mapping[str, Receipt]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the versions of the program and what it stands on, and the digests of what this project is made of."""
     versions = {"Python": platform.python_version()}
     for package in _PACKAGES:
@@ -164,6 +166,8 @@ def provenance(project: Project) -> tuple[dict[str, str], dict[str, str]]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "not installed"
+    if "map" in receipts and (runtime := receipts["map"].figures.get("runtime")):
+        versions["arithmetic of the map"] = str(runtime)
     digests = {}
     for name, path in (("settings", project.folder / SETTINGS_FILE), ("scene catalogue", project.scenes_file)):
         if path.is_file():
@@ -173,18 +177,20 @@ def provenance(project: Project) -> tuple[dict[str, str], dict[str, str]]:
     return versions, digests
 
 
-def _entries(node: Any, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _entries(node: Any, name: str, steps: float | None = None) -> Iterator[tuple[str, Mapping[str, Any], float | None]]:
+    """Yield the entries with an IoU, their names, and the steps of the training run that each lies in."""
     if isinstance(node, Mapping):
         if isinstance(node.get("iou"), int | float):
-            yield name, node
+            yield name, node, steps
             return
+        steps = node.get("steps", steps)
         for key, value in node.items():
             # Where a score over all is undefined, the scores per scene must not take its place.
             if key == "scenes":
                 continue
             inner = name if key in {"test", "metrics", "scores"} else str(key)
-            yield from _entries(value, inner)
+            yield from _entries(value, inner, steps)
     elif isinstance(node, list | tuple):
         for value in node:
             own = value.get("name", name) if isinstance(value, Mapping) else name
-            yield from _entries(value, str(own))
+            yield from _entries(value, str(own), steps)

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bocage.features.profiles import profile_of
 from bocage.files import write_text
 from bocage.mapping import mosaic_tiles
 from bocage.outcome import Outcome
@@ -62,7 +63,7 @@ def gather(project: Project) -> dict[str, Any]:
     receipts = read_receipts(project)
     accuracy = read_accuracy(project)
     features, samples = read_features(project), read_samples(project)
-    versions, digests = provenance(project)
+    versions, digests = provenance(project, receipts)
     rows = stage_rows(receipts)
     types = {} if features is None else features["slf_type"].astype(str).value_counts().to_dict()
     areas = {} if features is None else features.groupby(features["slf_type"].astype(str))["area"].sum().to_dict()
@@ -88,6 +89,7 @@ def gather(project: Project) -> dict[str, Any]:
         "digests": digests,
         "grid": project.settings.grid,
         "threshold": project.settings.features.threshold,
+        "profile": profile_of(project.settings.features.profile),
     }
 
 

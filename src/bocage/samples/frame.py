@@ -120,7 +120,7 @@ def cell_tiling(grid: Grid, size: float) -> Tiling:
     except GridError as error:
         raise SampleError(
             f"samples.cell_size {size} m is not a whole number of {grid.resolution} m pixels",
-            f"use a multiple of {grid.resolution} m",
+            f"set samples.cell_size = {max(round(size / grid.resolution), 1) * grid.resolution:.10g}",
         ) from error
 
 

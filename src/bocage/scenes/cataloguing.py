@@ -92,7 +92,9 @@ def catalogue_scenes(
     fresh, accepted = run.recognise(found, stay)
     left = accepted | stay
     if not left:
-        first = found.refused[0]
+        first, *others = found.refused
+        for refusal in others:
+            _log.warning("refused %s", refusal)
         raise SceneError(
             f"no scenes: all {len(found.refused)} deliveries were refused; first: {first.reason}", first.mend
         )
@@ -269,6 +271,8 @@ class _Run:
 
             clouds = cloud_outline(scene, self.project.grid, open_scene) if scene.has_nir else None
             scene = replace(scene, clouds=None if clouds is None else polygonal(clouds))
+        if not scene.has_nir:
+            _log.warning("%s has no near infrared: it can be looked at, and models refuse it", scene.href)
         picture = self.project.folder / QUICKLOOKS / f"{scene.id}.jpg"
         write_bytes(picture, jpeg(found.picture))
         return replace(scene, quicklook=picture)

@@ -301,7 +301,7 @@ def open_scene(
     if not scene.has_nir and not allow_missing_nir:
         raise SceneError(
             f"{scene.href} has no near infrared band, which the model needs",
-            "deliver the product with its near infrared band; to look at it only, open it with allow_missing_nir=True",
+            "deliver the product with its near infrared band, or take it out of scenes.paths",
         )
     return RasterReader(scene, grid, overviews=overviews, threads=threads)
 

@@ -5,6 +5,8 @@ An unknown key is an error: a misspelt setting that is silently ignored costs a 
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import lcm
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -57,10 +59,24 @@ class GridSettings(Section):
         for name, size in (("tile_size", self.tile_size), ("cell_size", self.cell_size)):
             pixels = size / self.resolution
             if abs(pixels - round(pixels)) > 1e-4:
-                raise ValueError(f"{name} {size} m is not a whole number of {self.resolution} m pixels")
+                problem = f"{name} {size} m is not a whole number of {self.resolution} m pixels"
+                raise ValueError(f"{problem}; {self._nearest()}")
         if abs(self.cell_size / self.tile_size - round(self.cell_size / self.tile_size)) > 1e-9:
-            raise ValueError(f"cell_size {self.cell_size} m is not a multiple of tile_size {self.tile_size} m")
+            problem = f"cell_size {self.cell_size} m is not a multiple of tile_size {self.tile_size} m"
+            raise ValueError(f"{problem}; {self._nearest()}")
         return self
+
+    def _nearest(self) -> str:
+        """Return sizes near those given that fit the pixels and each other, in words.
+
+        They are kilometres where the pixels allow it, since products begin on kilometres.
+        """
+        pixel = Fraction(str(self.resolution))
+        kilometres = Fraction(lcm(pixel.numerator, 1000 * pixel.denominator), pixel.denominator)
+        step = kilometres if kilometres <= 2 * self.tile_size else pixel
+        tile = max(round(Fraction(self.tile_size) / step), 1) * step
+        cell = max(round(Fraction(self.cell_size) / tile), 1) * tile
+        return f"sizes near by that fit: tile_size = {float(tile):.10g}, cell_size = {float(cell):.10g}"
 
 
 class AreaSettings(Section):

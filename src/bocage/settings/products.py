@@ -14,7 +14,9 @@ class ProductsSettings(Section):
 
     ``profile`` is the release whose names, codes and set of layers are used; without it that of the features.
     ``reference_year`` stands in the names; without it the year of the profile. ``date`` is YYYYMMDD, by default the day
-    of the newest scene. ``area`` names layers that are not tiled, such as parent scenes and change: two letters.
+    of the newest scene. ``area`` names layers that are not tiled, such as parent scenes and change: two letters, by
+    default eu on the European grid (EPSG:3035), the region overseas on its grid (gp, gf, re, yt), and xx elsewhere.
+    ``region`` says which region of the release of 2015 the project maps, as country and number: "fr_123".
 
     ``organisation``, ``email``, ``conditions`` and ``url`` go into the INSPIRE metadata of every layer; INSPIRE asks
     for the first two, and a delivery without them is warned about.
@@ -30,7 +32,8 @@ class ProductsSettings(Section):
     version: Annotated[str, Field(pattern=r"^v\d{2}$")] = "v01"
     revision: Annotated[str, Field(pattern=r"^r\d{2}$")] = "r00"
     date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = None
-    area: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "eu"
+    area: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}_\d{1,3}$")] | None = None
     organisation: str | None = None
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     conditions: str = "no conditions apply to access and use"

@@ -90,7 +90,6 @@ built_up = ["layers/built_up.gpkg"]
 complete = ["streams", "roads", "fields", "built_up"]
 
 [products]
-reference_year = 2021
 organisation = "Bocage demo"   # INSPIRE asks for a contact
 email = "demo@example.org"
 

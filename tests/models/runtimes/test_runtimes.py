@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -90,6 +91,29 @@ def test_image_does_not_depend_on_its_batch(name: str, order: list[int], size: i
     for start in range(0, 5, size):
         part = order[start : start + size]
         np.testing.assert_array_equal(runtime.run(images[part], valid[part]), whole[part])
+
+
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+def test_image_does_not_depend_on_what_other_threads_ask(name: str) -> None:
+    """Law 2, to the last bit: more threads at once than the runtime has lanes for, with batches of other sizes."""
+    runtime = runtime_of("efficientnet_lite0", name)
+    images, valid = images_of(5)
+    whole = runtime.run(images, valid)
+    parts = [slice(first, first + size) for size in (1, 2, 3, 4, 5) for first in range(5)]
+    with ThreadPoolExecutor(runtime.at_once + 1) as threads:
+        found = list(threads.map(lambda part: runtime.run(images[part], valid[part]), parts))
+    for part, answer in zip(parts, found, strict=True):
+        np.testing.assert_array_equal(answer, whole[part])
+
+
+def test_a_call_that_fails_leaves_the_runtime_as_it_was() -> None:
+    runtime = runtime_of("efficientnet_lite0", "openvino")
+    images, valid = images_of(3)
+    before = runtime.run(images, valid)
+    for _ in range(runtime.at_once + 1):
+        with pytest.raises(Exception, match=r"(?i)shape|channel|dimension"):
+            runtime.run(images[:, :3], valid)
+    np.testing.assert_array_equal(runtime.run(images, valid), before)
 
 
 @pytest.mark.parametrize("name", ["torch", "openvino"])

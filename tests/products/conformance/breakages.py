@@ -91,6 +91,13 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage(
         "a country that 2015 does not have", "name.area", renamed(RASTER_2015, RASTER_2015.replace("FR", "XX")), 2015
     ),
+    Breakage("a region of Europe", "name.area", renamed(RASTER_2015, RASTER_2015.replace("FR", "eu")), 2015),
+    Breakage(
+        "a cell instead of a region in 2015",
+        "name.pattern",
+        renamed(RASTER_2015, RASTER_2015.replace("FR_3035_123", "eu_03035_e43n30")),
+        2015,
+    ),
     Breakage(
         "the region of 2015 with two digits",
         "name.region",

@@ -49,6 +49,7 @@ class ForestSegmenter:
     signatures: NDArray[np.float32] | None = None
     members: NDArray[np.int64] | None = None
     multiple: int = 1
+    at_once: int = 1
 
     @property
     def runtime(self) -> str:

@@ -29,10 +29,14 @@ class Runtime(Protocol):
     def name(self) -> str:
         """Library, version, device and precision in words, for the log and the receipts."""
 
+    @property
+    def at_once(self) -> int:
+        """How many threads are best to call ``run`` at once, so that the end of a call is hidden behind the next."""
+
     def run(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities 0..1, (n, rows, columns), of images (n, 4, rows, columns), uint8.
 
-        May be called from any thread; a second call waits for the first.
+        May be called from any thread; calls beyond ``at_once`` wait for the others.
         """
 
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections import deque
+from contextlib import suppress
 from importlib import metadata
+from itertools import cycle
+from queue import SimpleQueue
 
 import numpy as np
 import openvino as ov
@@ -23,7 +27,7 @@ from bocage.errors import ModelError
 from bocage.models.runtimes import Precision
 
 _LANES = (4, 2)
-"""How many images are under way at once, if the threads can be shared out evenly among them."""
+"""How many images the arithmetic works on at once, if the threads can be shared out evenly among them."""
 _HINTS = {"32": "f32", "bf16": "bf16"}
 
 
@@ -32,7 +36,8 @@ class OpenVinoRuntime:
 
     Several images are under way at once, each in a lane of its own with its share of the threads: threads that work on
     images of their own need not wait for each other. A lane does the same arithmetic for an image whatever the others
-    do. There are as many threads as ``OMP_NUM_THREADS`` says, or as torch takes.
+    do. There are as many threads as ``OMP_NUM_THREADS`` says, or as torch takes. Two calls at once keep all lanes busy:
+    the images of one stand behind those of the other, so that no lane is idle at the end of a call.
 
     Parameters
     ----------
@@ -46,33 +51,48 @@ class OpenVinoRuntime:
         If the network cannot be converted, or the processor does not have the precision.
     """
 
+    at_once = 2
+
     def __init__(self, network: nn.Module, *, precision: Precision = "32", edge: int = 512) -> None:
         self._network = _Probabilities(network).to("cpu").eval()
         self._precision = precision
         self._core = ov.Core()
-        self._queues: dict[tuple[int, ...], ov.AsyncInferQueue] = {}
+        self._callers: dict[tuple[int, ...], SimpleQueue[list[ov.InferRequest]]] = {}
         self._lock = threading.Lock()
         self.name = f"OpenVINO {metadata.version('openvino')} on CPU, {precision.removeprefix('bf')} bits"
-        self._queue((edge, edge))
+        self._requests((edge, edge))
 
     def run(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the probabilities; see :class:`bocage.models.runtimes.Runtime`."""
+        images, valid = np.ascontiguousarray(images), np.ascontiguousarray(valid)
         result = np.empty(valid.shape, dtype=np.float32)
-        with self._lock:
-            queue = self._queue(valid.shape[1:])
-            images, valid = np.ascontiguousarray(images), np.ascontiguousarray(valid)
-            for index in range(len(images)):
+        callers = self._requests(valid.shape[1:])
+        requests = callers.get()
+        started: deque[tuple[ov.InferRequest, NDArray[np.float32]]] = deque()
+        try:
+            for index, request in zip(range(len(images)), cycle(requests), strict=False):
+                if len(started) == len(requests):
+                    _take(*started.popleft())
                 one = slice(index, index + 1)
-                queue.start_async([images[one], valid[one]], result[index], share_inputs=True)
-            queue.wait_all()
+                request.start_async([images[one], valid[one]], share_inputs=True)
+                started.append((request, result[index]))
+            while started:
+                _take(*started.popleft())
+        finally:
+            for request, _ in started:  # after an error: the arrays must outlive what reads them
+                with suppress(RuntimeError):
+                    request.wait()
+            callers.put(requests)
         return result
 
-    def _queue(self, shape: tuple[int, ...]) -> ov.AsyncInferQueue:
-        if shape not in self._queues:
-            self._queues[shape] = self._compile(shape)
-        return self._queues[shape]
+    def _requests(self, shape: tuple[int, ...]) -> SimpleQueue[list[ov.InferRequest]]:
+        """Return the requests for images of a shape: a list for each of the callers that there may be at once."""
+        with self._lock:
+            if shape not in self._callers:
+                self._callers[shape] = self._compile(shape)
+            return self._callers[shape]
 
-    def _compile(self, shape: tuple[int, ...]) -> ov.AsyncInferQueue:
+    def _compile(self, shape: tuple[int, ...]) -> SimpleQueue[list[ov.InferRequest]]:
         threads = _threads()
         lanes = next((lanes for lanes in _LANES if threads % lanes == 0), 1)
         compiled = self._core.compile_model(
@@ -88,9 +108,10 @@ class OpenVinoRuntime:
         )
         if self._precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT") != ov.Type.bf16:
             raise ModelError("this processor has no arithmetic in bf16", 'set mapping.precision to "32"')
-        queue = ov.AsyncInferQueue(compiled, lanes)
-        queue.set_callback(_take)
-        return queue
+        callers: SimpleQueue[list[ov.InferRequest]] = SimpleQueue()
+        for _ in range(self.at_once):
+            callers.put([compiled.create_infer_request() for _ in range(lanes)])
+        return callers
 
 
 class _Probabilities(nn.Module):
@@ -106,6 +127,7 @@ class _Probabilities(nn.Module):
 
 
 def _take(request: ov.InferRequest, place: NDArray[np.float32]) -> None:
+    request.wait()
     place[...] = request.get_output_tensor(0).data[0]
 
 

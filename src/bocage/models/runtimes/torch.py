@@ -30,6 +30,8 @@ class TorchRuntime:
         Whether to run whole batches; by the device where None.
     """
 
+    at_once = 1
+
     def __init__(
         self, network: nn.Module, *, precision: Precision = "32", compiled: bool = False, whole: bool | None = None
     ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bocage.products.conformance.checking import FILE_RULES, OWN_RULES
+from bocage.products.conformance.checking import FILE_RULES, OTHER_RULES, OWN_RULES
 from bocage.products.conformance.delivery_rules import PAIR_RULES, UNIT_RULES
 from bocage.products.conformance.metadata_rules import METADATA_RULES
 from bocage.products.conformance.naming_rules import NAMING_RULES
@@ -17,7 +17,7 @@ from bocage.products.conformance.vector_rules import VECTOR_RULES
 # Rules of every subject; only what they say is asked of them here.
 RULES: tuple[Rule[Any], ...] = (
     *FILE_RULES, *NAMING_RULES, *RASTER_RULES, *TABLE_RULES, *VECTOR_RULES, *SHAPE_RULES, *METADATA_RULES,
-    *PAIR_RULES, *UNIT_RULES, *OWN_RULES,
+    *PAIR_RULES, *UNIT_RULES, *OWN_RULES, *OTHER_RULES,
 )  # fmt: skip
 
 _FAMILIES = {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.errors import RasterioError
+from shapely.errors import GEOSException
 
 from bocage.errors import ProductError
+from bocage.products.conformance.archives import is_archive
 from bocage.products.conformance.delivery import OWN_FOLDER, Source, find_sources
 from bocage.products.conformance.delivery_rules import PAIR_RULES, UNIT_RULES, Drawn, Unit, pairs_of
 from bocage.products.conformance.metadata import find_metadata
@@ -27,7 +30,10 @@ from bocage.products.conformance.vector_rules import VECTOR_RULES
 from bocage.products.conformance.verdict import Finding, Verdict
 from bocage.progress import track
 
-_VECTOR_FAULTS = (DataSourceError, DataLayerError, pa.ArrowException, OSError, ValueError)
+# The last is what pyogrio stumbles over where the system of coordinates is no text that it knows.
+_VECTOR_FAULTS = (
+    DataSourceError, DataLayerError, pa.ArrowException, GEOSException, OSError, ValueError, UnboundLocalError,
+)  # fmt: skip
 
 
 @rule("file.readable", "error", "The file can be read to its end.", QC)
@@ -37,13 +43,24 @@ def _readable(fault: str) -> Finding | None:
 
 @rule("file.own", "information", f"What lies in folders {OWN_FOLDER} is no product of the service.", OWN)
 def _own(files: list[str]) -> Finding | None:
+    return _left_out(files)
+
+
+@rule("file.other", "information", "Files are of a format that is tested, or belong to one that is.", OWN)
+def _other(files: list[str]) -> Finding | None:
+    return _left_out(files)
+
+
+def _left_out(files: list[str]) -> Finding | None:
     if not files:
         return None
-    return Finding(f"{len(files)} files are left out: {', '.join(files[:3])}{' ...' if len(files) > 3 else ''}", "")
+    count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+    return Finding(f"{count} left out: {', '.join(files[:3])}{' ...' if len(files) > 3 else ''}", "")
 
 
 FILE_RULES: tuple[Rule[str], ...] = (_readable,)
 OWN_RULES: tuple[Rule[list[str]], ...] = (_own,)
+OTHER_RULES: tuple[Rule[list[str]], ...] = (_other,)
 
 
 def check_products(
@@ -54,7 +71,8 @@ def check_products(
     Parameters
     ----------
     paths
-        Folders (with their subfolders), single files or geodatabases.
+        Folders (with their subfolders), archives, single files or geodatabases. Archives, also such as lie in folders,
+        are unpacked into a temporary folder.
     layer
         What the files are (``swf``, ``wvl``, ...), where their names do not say it; needs ``year``.
     year
@@ -71,20 +89,25 @@ def check_products(
     ProductError
         If a path is not there, or there is nothing to test, or no layer is called so.
     """
-    places = [paths] if isinstance(paths, Path | str) else list(paths)
-    sources, left_out = find_sources(Path(place) for place in places)
+    places = [Path(place) for place in ([paths] if isinstance(paths, Path | str) else paths)]
     if layer is not None and year is None:
         raise ProductError("layer is given without a year", "say also which year it is of: --year 2021")
     if layer is not None and not any(kind.split()[0] == layer for kind in KINDS):
         known = ", ".join(dict.fromkeys(kind.split()[0] for kind in KINDS))
         raise ProductError(f"no layer is called {layer!r}", f"say one of {known}")
-    run = _Run(layer, year, any(Path(place).is_dir() for place in places))
     verdicts: list[Verdict] = []
-    for source in track(sources, "checking products"):
-        verdicts += run.raster(source) if source.raster else run.vectors(source)
-    verdicts += run.across()
-    if left_out:
-        verdicts += judge_all(OWN_RULES, left_out, OWN_FOLDER, None)
+    with TemporaryDirectory(prefix="bocage-check-") as workspace:
+        found = find_sources(places, Path(workspace))
+        run = _Run(layer, year, any(place.is_dir() or is_archive(place.name) for place in places))
+        for source in track(list(found.sources.values()), "checking products"):
+            verdicts += run.raster(source) if source.raster else run.vectors(source)
+        for shown, fault in found.unreadable.items():
+            verdicts += judge_all(FILE_RULES, fault, shown, None)
+        verdicts += run.across()
+    if found.own:
+        verdicts += judge_all(OWN_RULES, found.own, OWN_FOLDER, None)
+    if found.others:
+        verdicts += judge_all(OTHER_RULES, found.others, "other files", None)
     return verdicts
 
 
@@ -129,10 +152,16 @@ class _Run:
         try:
             names = layer_names(source.path)
         except _VECTOR_FAULTS as error:
-            yield from self._unreadable(source, str(error))
+            yield from self._unreadable(source, _in_words(error))
             return
+        own = [name for name in names if parse_name(name) is not None]
         for name in names:
-            yield from self._vector(source, name, f"{source.shown}:{name}" if len(names) > 1 else source.shown)
+            shown = f"{source.shown}:{name}" if len(names) > 1 else source.shown
+            # Among layers with names of the service one without is no second copy of the product.
+            if own and name not in own and self.layer is None:
+                yield from _judge_name(Named(source.path, name, None, raster=False), shown)
+            else:
+                yield from self._vector(source, name, shown)
         if not names:
             yield from self._unreadable(source, "it holds no layer with geometries")
 
@@ -155,7 +184,7 @@ class _Run:
         try:
             polygons = read_polygons(source.path, name, layer)
         except _VECTOR_FAULTS as error:
-            yield from judge_all(FILE_RULES, str(error) or "it cannot be read", shown, layer)
+            yield from judge_all(FILE_RULES, _in_words(error), shown, layer)
             return
         yield from judge_all(FILE_RULES, "", shown, layer)
         yield from judge_all(VECTOR_RULES, polygons, shown, layer)
@@ -197,6 +226,12 @@ class _Run:
 def profile_of(year: int) -> int:
     """Return the product year whose rules hold for a reference year: the next one, the last known ones after it."""
     return next((profile for profile in (2015, 2018, 2021) if year <= profile), 2021 if year < 2024 else 2024)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, UnboundLocalError):
+        return "its system of coordinates cannot be read"
+    return str(error) or "it cannot be read"
 
 
 def _judge_name(named: Named, shown: str) -> Iterator[Verdict]:

@@ -228,10 +228,13 @@ def _extent(unit: Unit) -> Finding | Skip | None:
 
 @rule("set.single", "error", "There is one file of each layer.", QC)
 def _single(unit: Unit) -> Finding | None:
-    counts = Counter(file.layer.kind for file in unit.rasters)
-    counts.update(f"{drawn.layer.kind} {drawn.path.suffix}" for drawn in unit.vectors)
-    twice = [kind for kind, count in counts.items() if count > 1]
-    return Finding(f"more than one file of {', '.join(twice)}", "deliver one version of each") if twice else None
+    files: dict[str, list[str]] = {}
+    for file in unit.rasters:
+        files.setdefault(file.layer.kind, []).append(file.path.name)
+    for drawn in unit.vectors:
+        files.setdefault(f"{drawn.layer.kind} {drawn.path.suffix}", []).append(drawn.path.name)
+    twice = [f"{kind} ({', '.join(names[:3])})" for kind, names in files.items() if len(names) > 1]
+    return Finding(f"more than one file of {'; '.join(twice)}", "deliver one version of each") if twice else None
 
 
 @rule("set.formats", "information", "Polygons come in one format.", QC)

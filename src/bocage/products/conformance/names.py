@@ -28,6 +28,7 @@ AreaKind = Literal["cell", "overseas", "country", "region", "europe", "city", "o
 # The French overseas regions and their systems of coordinates.
 OVERSEAS = {"GP": 32620, "MQ": 32620, "GF": 32622, "RE": 32740, "YT": 32738}
 EUROPE = 3035
+SYSTEMS = frozenset({EUROPE, *OVERSEAS.values()})
 FUTURE = 2024
 
 _CELL = re.compile(r"([EW])(\d{1,3})([NS])(\d{1,3})")
@@ -53,11 +54,6 @@ _PATTERNS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (2021, rf"clms_ua_(?P<variable>stl)_s{_YEAR}_(?P<form>vec)_{_FUA}_[a-z_-]+_{_2021}_(?P<date>\d{{8}})"),
         (2015, rf"{_2015}_(?P<epsg>\d{{4,5}})_(?P<region>\d+){_REST}"),
         (2015, rf"{_2015}(?P<region>\d+)_(?P<epsg>\d{{4,5}}){_REST}"),
-        # How Bocage names a cell in the manner of 2015, whose regions it does not have.
-        (
-            2015,
-            rf"(?P<variable>swf)_(?P<year>2015)_(?P<form>005m|vec)_[a-z]{{2}}_(?P<epsg>\d{{4,5}})_(?P<area>[ew]\d+[ns]\d+){_REST}",
-        ),
         (
             2015,
             rf"(?P<variable>swf|awf|swfawf)_(?P<year>2015)_(?P<form>100m)_(?P<area>[a-z]{{2}})_(?P<epsg>\d{{4,5}}){_REST}",
@@ -125,6 +121,11 @@ class Layer:
     def pixel(self) -> float | None:
         """Edge of a pixel in metres, None for polygons."""
         return {"r5m": 5.0, "r100m": 100.0}.get(self.form)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the name says a system of coordinates that no layer of the service is in."""
+        return self.epsg is not None and self.epsg not in SYSTEMS
 
     @property
     def cell_bounds(self) -> tuple[float, float, float, float] | None:

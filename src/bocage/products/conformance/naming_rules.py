@@ -39,15 +39,17 @@ class Named:
     forced: bool = False
 
 
-@rule("name.pattern", "error", "The name follows a pattern of the service.", f"{QC}; {NAMES}")
+@rule(
+    "name.pattern", "error", "The name follows a pattern of the service for small landscape features.", f"{QC}; {NAMES}"
+)
 def _pattern(named: Named) -> Finding | Skip | None:
     if named.forced:
         return Skip("the caller said which layer it is")
     if named.layer is not None:
         return None
     return Finding(
-        f"{named.stem!r} follows no pattern of the service, so that no other rule can be applied",
-        "name it as the reference page on these rules shows, or say what it is: --layer swf --year 2021",
+        f"{named.stem!r} is no name of a layer of small landscape features, so that no other rule can be applied",
+        "name it as the page on the products shows (Releases), or say what it is: --layer swf --year 2021",
     )
 
 
@@ -75,19 +77,28 @@ def _epsg(named: Named) -> Finding | Skip | None:
     layer = named.layer
     if layer is None or layer.epsg is None or layer.area_kind in {"cell", "other", "none"}:
         return Skip("the name holds no area of the service")
+    if layer.elsewhere and layer.area_kind == "country":
+        return Skip("the layer is none of the service, see name.grid")
     expected = OVERSEAS.get(layer.area, EUROPE)
     if layer.epsg == expected:
         return None
     return Finding(f"the name says EPSG:{layer.epsg}, {layer.area} is in EPSG:{expected}", "reproject and rename it")
 
 
-@rule("name.grid", "warning", "Cells are those of the European grid, EPSG:3035.", QC)
+@rule(
+    "name.grid",
+    "warning",
+    "Cells are those of the European grid, EPSG:3035, and other layers in a system of the service.",
+    QC,
+)
 def _grid(named: Named) -> Finding | Skip | None:
-    if named.layer is None or named.layer.area_kind != "cell":
+    layer = named.layer
+    if layer is None or (layer.area_kind != "cell" and not (layer.area_kind == "country" and layer.elsewhere)):
         return Skip("the name holds no cell")
-    if named.layer.epsg == EUROPE:
+    if layer.epsg == EUROPE:
         return None
-    return Finding(f"{named.layer.area} is a cell of EPSG:{named.layer.epsg}", "the service takes EPSG:3035 only")
+    what = "a cell of" if layer.area_kind == "cell" else "in"
+    return Finding(f"{layer.area} is {what} EPSG:{layer.epsg}", "the service takes EPSG:3035 only")
 
 
 @rule("name.area", "error", "The area is a cell, Europe, a country or region of the service.", QC)
@@ -95,24 +106,29 @@ def _area(named: Named) -> Finding | Skip | None:
     layer = named.layer
     if layer is None or layer.area_kind == "none":
         return Skip("the name says nothing")
+    if layer.elsewhere and layer.area_kind == "country":
+        return Skip("the layer is none of the service, see name.grid")
     if layer.profile == 2015:
-        if layer.area_kind not in {"europe", "cell"} and layer.area not in COUNTRIES_2015:
-            return Finding(f"{layer.area} is no country of 2015", "write the code of a country, e.g. FR, or eu")
-        if layer.region is not None and layer.region not in REGIONS_2015:
-            return Finding(f"there is no region {layer.region}; they are 1 to {max(REGIONS_2015)}", "correct the name")
-        return None
+        return _area_finding_2015(layer)
     if layer.area_kind in {"country", "other"}:
         return Finding(f"{layer.area} is no cell and no overseas region", "write the cell, e.g. e34n27")
+    return None
+
+
+def _area_finding_2015(layer: Layer) -> Finding | None:
+    if layer.form == "r100m":
+        whole = layer.area_kind == "europe"
+        return None if whole else Finding(f"{layer.area} is not Europe, which the layers of 100 m cover", "write eu")
+    if layer.area not in COUNTRIES_2015:
+        return Finding(f"{layer.area} is no country of 2015", "write the code of a country, e.g. FR")
+    if layer.region is not None and layer.region not in REGIONS_2015:
+        return Finding(f"there is no region {layer.region}; they are 1 to {max(REGIONS_2015)}", "correct the name")
     return None
 
 
 @rule("name.region", "warning", "In 2015 the region has three digits and stands after the system of coordinates.", QC,
       years=(2015, 2015))  # fmt: skip
 def _region(named: Named) -> Finding | Skip | None:
-    if named.layer is not None and named.layer.area_kind == "cell":
-        return Finding(
-            f"the cell {named.layer.area} stands for a region", "the layers of 2015 come by regions of countries"
-        )
     if named.layer is None or named.layer.region is None:
         return Skip("the name holds no region")
     digits = r"\d{3}" if named.raster else r"0*\d+"

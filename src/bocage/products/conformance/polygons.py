@@ -144,7 +144,7 @@ def read_polygons(path: Path, name: str, layer: Layer) -> VectorLayer:
 
     Raises
     ------
-    DataSourceError, DataLayerError, ArrowException, OSError, ValueError
+    DataSourceError, DataLayerError, ArrowException, GEOSException, OSError, ValueError
         If it cannot be read or holds no geometries.
     """
     if path.suffix.lower() == ".parquet":
@@ -166,7 +166,8 @@ def read_polygons(path: Path, name: str, layer: Layer) -> VectorLayer:
             str(column).lower(): _OGR_TYPES.get(str(kind), str(kind))
             for column, kind in zip(info["fields"], info["ogr_types"], strict=True)
         }
-        frame = pyogrio.read_dataframe(path, layer=chosen)
+        # A ring that does not close is no geometry: a rule says in which row.
+        frame = pyogrio.read_dataframe(path, layer=chosen, on_invalid="ignore")
     if not isinstance(frame, gpd.GeoDataFrame):
         raise DataSourceError("it holds no geometries")
     crs = frame.crs.to_wkt() if frame.crs else None
