@@ -1,7 +1,7 @@
 """How close training comes to its limit: the bare forward and backward pass and the step, same network, same batch.
 
 Training reads chips from files, cuts and varies crops, moves the average and goes through Lightning; validation is left
-out, since its share is a setting. Both run in this process, in turns of a few steps, and the best turn of each is
+out, since its share is a setting. Both run in this process, in turns of one step, and the best turn of each is
 compared; the median of the ratios of neighbouring turns is given, too. Chips are those of ``--project`` or, without it,
 generated.
 
@@ -203,8 +203,8 @@ def main() -> None:
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--crop", type=int, default=128)
-    parser.add_argument("--turns", type=int, default=12, help="turns that are counted")
-    parser.add_argument("--steps", type=int, default=2, help="steps of a turn")
+    parser.add_argument("--turns", type=int, default=100, help="turns that are counted")
+    parser.add_argument("--steps", type=int, default=1, help="steps of a turn")
     parser.add_argument("--project", type=Path, help="a project with chips, in place of generated ones")
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])

@@ -36,6 +36,7 @@ def _transformer(tensors: Mapping[str, Tensor]) -> str:
     blocks = len({found[1] for name in tensors if (found := _BLOCK.search(name))})
     embedding = tensors.get("patch_embed.proj.weight")
     kinds = {
+        "a Swin of DEO": "feat_extr.conv_rgb.0.weight" in tensors,
         "a whole network of Bocage, not the weights of a backbone": any(name.startswith("trunk.") for name in tensors),
         "a Panopticon transformer": any("conv3d" in name for name in tensors),
         f"an encoder of Clay, {blocks} blocks": any(name.startswith("model.encoder.") for name in tensors),

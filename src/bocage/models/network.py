@@ -21,6 +21,7 @@ from bocage.models.pyramid import Pyramid
 __all__ = ["MULTIPLE", "Network", "build_network"]
 
 _STRIDES = (16, 8, 4, 2, 1)
+_IMAGES = 4
 
 
 class Network(nn.Module):
@@ -136,4 +137,16 @@ def build_network(
         load_trunk(chosen, trunk, weights)
     elif pretrained:
         load_pretrained(chosen, trunk)
-    return network.to(memory_format=torch.channels_last)
+    return channels_last(network)
+
+
+def channels_last[T: nn.Module](network: T) -> T:
+    """Lay the weights of a network out as the images are, channels last, and return it.
+
+    Weights of another number of dimensions stay as they are; torch's own ``to`` refuses those of five, which Panopticon
+    has.
+    """
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.ndim == _IMAGES:
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)
+    return network

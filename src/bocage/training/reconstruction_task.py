@@ -7,6 +7,7 @@ import math
 import torch
 
 from bocage.errors import TrainingError
+from bocage.models.network import channels_last
 from bocage.settings import PretrainingSettings
 from bocage.training.masking import hidden_error
 from bocage.training.memory import is_out_of_memory
@@ -33,7 +34,7 @@ class ReconstructionTask:
 
     def __init__(self, network: Reconstruction, given: PretrainingSettings, name: str) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.network = channels_last(network.to(self.device))
         self.given = given
         self._name = name
         parameters = list(network.parameters())

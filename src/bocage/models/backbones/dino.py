@@ -25,7 +25,8 @@ def _weights(model: str, *, gated: bool) -> Weights:
         file=f"{model}.safetensors",
         url=f"https://huggingface.co/timm/{model}/resolve/main/model.safetensors",
         parts=(("", "encoder."),),
-        unused=("head.",),
+        # A classifier is not among them: with one it is the ConvNeXt of ImageNet, which has the same layers.
+        unused=("head.norm.",),
         mark="stem.0.weight" if "convnext" in model else "cls_token",
         gated=gated,
     )

@@ -5,6 +5,7 @@ Both take any bands, so the near infrared goes in beside red, green and blue.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class DofaPyramid(Pyramid):
         encoder = self.encoder
         waves = torch.tensor(self.wavelengths, device=images.device, dtype=images.dtype)
         tokens, _ = encoder.patch_embed(images, waves)
-        grid = (images.shape[-2] // _STRIDE, images.shape[-1] // _STRIDE)
+        grid = _grid(images)
         return _through(encoder.blocks, tokens, encoder.cls_token, encoder.pos_embed, grid, self.blocks, nn.Identity())
 
 
@@ -77,11 +78,16 @@ class PanopticonPyramid(Pyramid):
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the maps of four blocks, normalised."""
         encoder = self.encoder
-        grid = (images.shape[-2] // _STRIDE, images.shape[-1] // _STRIDE)
+        grid = _grid(images)
         images = functional.interpolate(images, scale_factor=self._patch / _STRIDE, mode="bilinear", antialias=True)
         bands = torch.tensor(self.wavelengths, device=images.device) * _NANOMETRES
         tokens = encoder.patch_embed({"imgs": images, "chn_ids": bands.repeat(len(images), 1)})
         return _through(encoder.blocks, tokens, encoder.cls_token, encoder.pos_embed, grid, self.blocks, encoder.norm)
+
+
+def _grid(images: Tensor) -> tuple[int, int]:
+    """Return rows and columns of the tokens, as whole numbers while a network is being traced, too."""
+    return int(images.shape[-2]) // _STRIDE, int(images.shape[-1]) // _STRIDE
 
 
 def _through(
@@ -105,7 +111,7 @@ def _through(
 
 def resize_positions(positions: Tensor, grid: tuple[int, int]) -> Tensor:
     """Return the embedding (1, 1 + edge x edge, width) of a square of positions for a grid (rows, columns)."""
-    edge = round((positions.shape[1] - 1) ** 0.5)
+    edge = math.isqrt(int(positions.shape[1]) - 1)
     if (edge, edge) == grid:
         return positions
     square = positions[:, 1:].transpose(1, 2).reshape(1, -1, edge, edge)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bocage.models.network import channels_last
 from bocage.models.runtimes import Precision
 
 
@@ -35,7 +36,7 @@ class TorchRuntime:
         self, network: nn.Module, *, precision: Precision = "32", compiled: bool = False, whole: bool | None = None
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = network.to(self._device).to(memory_format=torch.channels_last).eval()
+        self._network = channels_last(network.to(self._device)).eval()
         self._low = precision == "bf16"
         self._whole = self._device.type != "cpu" if whole is None else whole
         self._forward = self._probabilities
