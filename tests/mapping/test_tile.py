@@ -1,5 +1,7 @@
 """Laws 2, 3 and 5 on random tilings, footprints, chips and batches, with a model that has a receptive field."""
 
+import time
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +14,7 @@ from bocage.errors import ModelError
 from bocage.grid import Tile, Window
 from bocage.mapping.fusion import NODATA
 from bocage.mapping.predictor import Predictor
-from bocage.mapping.tile import TileResult, TileSettings, map_tile
+from bocage.mapping.tile import SceneSource, TileResult, TileSettings, map_tile
 from tests.mapping.fakes import FakeReader, FakeSegmenter, sources, tile_settings
 
 AREA = Window(-70, 140, 180, 150)
@@ -163,6 +165,36 @@ def test_scene_that_fails_in_the_middle_is_taken_back_as_a_whole() -> None:
         (refusal,) = result.quarantined
         assert refusal.subject == "bad"
         assert "TIFFReadEncodedTile() failed" in refusal.reason
+
+
+def test_scenes_without_a_chip_do_not_gather_behind_a_slow_model() -> None:
+    """Each holds a mask as large as the tile while it waits."""
+    opened: list[str] = []
+    seen: list[int] = []
+
+    class Dark(FakeReader):
+        def valid(self, window: Window) -> NDArray[np.bool_]:
+            return np.zeros(window.shape, np.bool_)
+
+    class Slow(FakeSegmenter):
+        def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+            time.sleep(0.5)
+            seen.append(len(opened))
+            return super().predict(images, valid)
+
+    def opener(reader: FakeReader) -> FakeReader:
+        opened.append(reader.scene_id)
+        return reader
+
+    small = Window(AREA.column, AREA.row, 20, 20)
+    readers = [FakeReader("bright", small, holes=False), *(Dark(f"dark{number}", AREA) for number in range(60))]
+    asked = [SceneSource(reader.scene_id, partial(opener, reader)) for reader in readers]
+    with Predictor(Slow()) as predictor:
+        result = map_tile(Tile("t", AREA), asked, predictor, tile_settings())
+    assert result.used == ("bright",)
+    assert len(opened) == 61
+    assert len(seen) == 1
+    assert seen[0] < 10
 
 
 def test_tile_without_scene_is_nodata() -> None:

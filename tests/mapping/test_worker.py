@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bocage.errors import MappingError, ModelError, StorageError
 from bocage.files import digest_file
-from bocage.grid import Tile, Window
+from bocage.grid import Grid, Tile, Window
 from bocage.mapping import chips, worker
 from bocage.mapping.fusion import NODATA
 from bocage.mapping.inventory import write_tile
@@ -27,7 +27,7 @@ from bocage.mapping.tile import TileResult
 from bocage.mapping.worker import UNDER_WAY, Worker
 from bocage.scenes.scene import Scene
 from bocage.storage import Storage
-from tests.mapping.fakes import FakeSegmenter, fake_scene, fake_work
+from tests.mapping.fakes import FakeReader, FakeSegmenter, fake_scene, fake_work, open_fake
 
 AREA = Window(-90, 40, 200, 160)
 PATIENCE = 60.0  # seconds until a thread that waits for ever is a failure
@@ -146,6 +146,29 @@ def test_a_tile_is_written_while_the_next_one_is_mapped(tmp_path: Path, monkeypa
         item = json.loads((tmp_path / f"{job.tile.id}.json").read_text(encoding="utf-8"))
         assert item["assets"]["data"]["bocage:sha256"] == digest_file(tmp_path / f"{job.tile.id}.tif")
         assert item["properties"]["bocage:runtime"] == "scipy"
+
+
+def test_the_next_tile_is_read_while_the_model_is_at_work_on_this_one(tmp_path: Path) -> None:
+    opened = threading.Semaphore(0)
+
+    class Waits(FakeSegmenter):
+        """Answers no batch before both tiles have opened their scene."""
+
+        def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+            if not self.chips:
+                both.extend(opened.acquire(timeout=PATIENCE) for _ in range(2))
+            return super().predict(images, valid)
+
+    def noted(scene: Scene, grid: Grid) -> FakeReader:
+        opened.release()
+        return open_fake(scene, grid)
+
+    both: list[bool] = []
+    one = Worker(replace(fake_work(tmp_path), batch_size=1, open=noted), Waits())
+    futures = [one.begin(job) for job in jobs_of(tiles_of(100)[:2], [AREA])]
+    assert min(future.result(2 * PATIENCE).chips for future in futures) > 3
+    one.close()
+    assert both == [True, True], "the second tile was not read ahead"
 
 
 def test_no_more_tiles_are_held_than_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

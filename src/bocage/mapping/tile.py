@@ -21,7 +21,7 @@ from rasterio.errors import RasterioError
 
 from bocage.errors import BocageError, ModelError
 from bocage.grid import Tile, Window
-from bocage.mapping.ahead import ahead
+from bocage.mapping.ahead import Ahead
 from bocage.mapping.blending import Blend, chip_weights
 from bocage.mapping.chips import ChipBatch, batches, read_strips
 from bocage.mapping.composite import Composite
@@ -34,6 +34,10 @@ from bocage.outcome import Refusal
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
     from bocage.scenes.reader import SceneReader
+
+
+_EVENTS = 3
+"""Events that may wait for each batch in line, as a scene of one batch has them: scenes without a chip wait, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ def map_tile(tile: Tile, sources: Sequence[SceneSource], predictor: Predictor, s
     timings, meter = Timings(), Meter()
     composite = Composite(tile.window, settings.lattice)
     with (
-        closing(ahead(_events(tile.window, sources, settings, timings, meter))) as read,
+        closing(Ahead(_events(tile.window, sources, settings, timings, meter))) as read,
         closing(_predictions(read, predictor, timings)) as events,
     ):
         for event in events:
@@ -197,7 +201,7 @@ def map_window(
     valid = np.zeros(window.shape, dtype=np.bool_)
     strips = read_strips(reader, window, settings.lattice)
     with (
-        closing(ahead(batches(strips, window, settings.lattice, settings.batch_size, valid))) as read,
+        closing(Ahead(batches(strips, window, settings.lattice, settings.batch_size, valid))) as read,
         Predictor(segmenter) as predictor,
         closing(_predictions(read, predictor, Timings())) as predictions,
     ):
@@ -220,12 +224,17 @@ def _predictions(read: Iterable[_Read], predictor: Predictor, timings: Timings) 
         with predictor.turn:
             timings.total -= time.perf_counter()  # not before its turn: what another tile takes is no time of this one
             for event in read:
+                predictor.turn.check()
                 if isinstance(event, ChipBatch):
                     line.append(_Asked(event.chips, predictor.submit(event.images, event.valid)))
                     asked += 1
                 else:
                     line.append(event)
-                while line and (asked >= predictor.in_line or not isinstance(line[0], _Asked)):
+                while line and (
+                    asked >= predictor.in_line
+                    or len(line) > _EVENTS * predictor.in_line
+                    or not isinstance(line[0], _Asked)
+                ):
                     asked -= isinstance(line[0], _Asked)
                     yield _answered(line.popleft(), timings)
         while line:
