@@ -13,9 +13,11 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from queue import SimpleQueue
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -112,26 +114,24 @@ def _map(scenes: Sequence[tuple[Scene, ...]], window: Window, worker: Worker, le
     ended
         The tiles in the order in which they ended.
     """
-    moments: dict[str, float] = {}
-    futures = []
+    done: SimpleQueue[tuple[Future[TileSummary], float]] = SimpleQueue()
+    ended: list[_Ended] = []
     started = time.perf_counter()
-    for number, own in enumerate(scenes):
-        name = f"trial-{number}"
-        future = worker.begin(TileJob(Tile(name, window), own, "", 0))
-        future.add_done_callback(lambda _, name=name: moments.setdefault(name, time.perf_counter()))  # type: ignore[misc]
-        futures.append(future)
-    ended = []
     try:
-        for number, future in enumerate(futures, start=1):
+        for number, own in enumerate(scenes):
+            future = worker.begin(TileJob(Tile(f"trial-{number}", window), own, "", 0))
+            future.add_done_callback(lambda future: done.put((future, time.perf_counter())))
+        while len(ended) < len(scenes):
+            future, moment = done.get()
             summary = future.result()
             if summary.refused or not summary.chips:
                 raise ValueError(summary.refused[0].reason if summary.refused else "a made-up scene shows nothing")
-            ended.append(_Ended(summary, moments[summary.id]))
-            if number >= least and time.perf_counter() - started > _ENOUGH:
+            ended.append(_Ended(summary, moment))
+            if len(ended) >= least and moment - started > _ENOUGH:
                 break
     finally:
         worker.close()
-    return sorted(ended, key=lambda each: each.moment)
+    return ended
 
 
 def _timed(before: _Ended, after: _Ended) -> Timed:
