@@ -1,4 +1,4 @@
-"""What a run leaves beside its tiles: the report of homogeneity. And what the run before it tells of the next one."""
+"""What is expected of a run and what came of it: the rates of its plan, its start, and the report that it leaves."""
 
 from __future__ import annotations
 
@@ -97,9 +97,10 @@ def forecast(
     if not count:
         count = max(_gpus(), 1)
     local = (engine or settings.engine) == "local"
-    isolated = not local or has_processes(count, len(found.jobs))
-    before = startup(found, min(count, max(len(found.jobs), 1)), isolated=isolated)
-    return (expect(found, count) if local else found).as_dict(workers=count, startup=before)
+    at_once = min(count, max(len(found.jobs), 1))
+    before = startup(found, at_once, isolated=not local or has_processes(count, len(found.jobs)))
+    # Workers without a tile take nothing of the cores from the others.
+    return (expect(found, at_once) if local else found).as_dict(workers=count, startup=before)
 
 
 def _gpus() -> int:

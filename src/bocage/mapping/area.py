@@ -129,8 +129,8 @@ def _run(
     starting = 0.0
     for result in track(runner.run(jobs, work, segmenter), "map tiles", len(jobs)):
         if not results and isinstance(result, TileSummary):
-            read = result.timings.get("read", 0.0)
-            starting = max(time.perf_counter() - started - held_seconds(result) - read, 0.0)
+            # The first tile waits for no turn: its time begins when its worker has it.
+            starting = max(time.perf_counter() - started - held_seconds(result), 0.0)
         results.append(result)
     again = without_store(jobs, results)
     if again:

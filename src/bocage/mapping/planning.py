@@ -86,24 +86,18 @@ class Plan:
         Chips and bytes are what footprints and sizes of the catalogue give; clouds and gaps within a footprint spare
         some. Ground that the chips of two tiles share is read by both.
         """
-        jobs = self.jobs
-        return Load(
-            len(jobs),
-            sum(job.chips for job in jobs),
-            sum(job.bytes for job in jobs),
-            self.observations,
-            _borders(job.tile.window for job in self.tiles),
-        )
+        borders = _borders(job.tile.window for job in self.tiles)
+        return Load(len(self.jobs), self.chips, self.bytes, self.observations, borders)
 
     @property
     def chips(self) -> int:
         """Chips that go through the model."""
-        return self.load.chips
+        return sum(job.chips for job in self.jobs)
 
     @property
     def bytes(self) -> int:
         """Bytes of the scenes' files that lie under the chips of the tiles to map."""
-        return self.load.bytes
+        return sum(job.bytes for job in self.jobs)
 
     @property
     def observations(self) -> int:

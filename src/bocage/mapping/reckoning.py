@@ -23,7 +23,7 @@ class Course:
     preparing
         Loading the model, making the plan, and mapping tiles on trial where there were some.
     starting
-        Until a worker had its first tile.
+        Until a worker had its first tile; 0 where that is not known, since the first tile was given up.
     mapping
         From then to the last tile.
     ending
@@ -124,7 +124,7 @@ class Reckoning:
             "bytes": self.bytes,
             "workers": course.workers,
             "pace": round(self.pace, 4),
-            "start_seconds": round(course.starting, 3) if course.isolated else None,
+            "start_seconds": round(course.starting, 3) if course.isolated and course.starting else None,
             "border_seconds": round(course.ending / self.load.borders, 6) if self.load.borders else 0.0,
             "rates_from": self.source,
         }
