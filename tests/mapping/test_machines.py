@@ -1,14 +1,17 @@
 """Hours, cost and bottleneck are those of a sum that can be done by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bocage.mapping.inspection import Inspection
 from bocage.mapping.machines import Load, Machine, estimate
-from bocage.mapping.rates import LastRun, Rates, bare_rate, rates_of
+from bocage.mapping.rates import LastRun, Rates, Timed, bare_rate, rates_from, rates_of
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.reckoning import Course, Reckoning
 from bocage.settings import MachineSettings
@@ -107,6 +110,45 @@ def test_tiles_that_are_all_alike_tell_of_one_another() -> None:
     assert rates is not None
     own = Machine("a", 1, 1, rates.chips_per_second, None, None, "EUR", rates.tile_seconds, rates.scene_seconds)
     assert estimate(Load(10, 40, 0, 10), [own], rates.efficiency).seconds == pytest.approx(5.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.builds(Timed, st.integers(1, 9), st.integers(1, 400), st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)),
+        min_size=1,
+        max_size=20,
+    ),
+    st.none() | st.floats(1.0, 1e9),
+    st.integers(0, 10_000_000),
+)
+def test_rates_of_any_tiles_are_finite_and_give_back_their_time(
+    tiles: list[Timed], reading: float | None, chip_bytes: int
+) -> None:
+    """Whether the model takes less than a tile or, as clocks of threads may have it, more."""
+    rates = rates_from(tiles, reading, chip_bytes, "a test")
+    figures = (rates.chips_per_second, rates.efficiency, rates.tile_seconds, rates.scene_seconds)
+    assert np.isfinite(figures).all()
+    assert min(figures[:2]) > 0
+    assert min(figures[2:]) >= 0
+    chips = sum(each.chips for each in tiles)
+    load = Load(len(tiles), chips, chips * chip_bytes, sum(each.scenes for each in tiles))
+    own = Machine("a", 1, 1, rates.chips_per_second, rates.bytes_per_second if chip_bytes else None, None, "EUR",
+                  rates.tile_seconds, rates.scene_seconds)  # fmt: skip
+    found = estimate(load, [own], rates.efficiency).seconds
+    assert found == pytest.approx(sum(each.seconds for each in tiles))
+
+
+def test_receipts_without_a_time_tell_nothing() -> None:
+    assert rates_of([replace(summary(100, 10, 4, 2, None), timings={"predict": 10.0})]) is None
+    assert rates_of([replace(summary(100, 10, 4, 2, None), timings={})]) is None
+
+
+def test_a_start_that_is_not_known_is_not_told() -> None:
+    load = Load(2, 200, 1000)
+    course = Course(preparing=4, starting=0, mapping=22, isolated=True)
+    found = Reckoning.of(estimate(load, [Machine("a", 1, 1, 10.0)]), load, [summary(9, 9, 1, 1, 1)], course, source="")
+    assert found.as_dict()["start_seconds"] is None
 
 
 def test_the_bare_model_is_timed_a_few_times_at_most() -> None:

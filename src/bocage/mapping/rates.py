@@ -123,7 +123,7 @@ def rates_from(
     Parameters
     ----------
     tiles
-        At least one, with a chip.
+        At least one; each with a chip, and none in no time.
     reading
         Bytes per second, or None where it was not measured.
     chip_bytes
@@ -159,9 +159,9 @@ def rates_of(summaries: Iterable[TileSummary], last: LastRun | None = None) -> R
     reading = 0.0
     for summary in summaries:
         timings = summary.timings
-        if not summary.chips or not timings or timings.get("predict", 0.0) <= 0:
-            continue
         seconds = last.pace * held_seconds(summary)
+        if not summary.chips or timings.get("predict", 0.0) <= 0 or seconds <= 0:
+            continue
         timed.append(Timed(len(summary.used), summary.chips, timings["predict"], seconds))
         if summary.inspection is not None and summary.inspection.bytes_read:
             size += summary.inspection.bytes_read
