@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from bocage.training.augmentation import augment, light_table, lost_bands, orient
+from bocage.training.augmentation import augment, light_table, look_up, lost_bands, orient
 from tests.training.fakes import scenery
 
 
@@ -83,3 +84,15 @@ def test_a_lost_band_says_nothing(seed: int) -> None:
     varied, valid, _ = augment(image, label, np.random.default_rng(seed), 1.0, band_dropout=1.0)
     assert np.ptp(varied[3][valid]) == 0
     assert not varied[3][~valid].any()
+
+
+@given(seed=st.integers(0, 10_000), dtype=st.sampled_from([np.uint8, np.float32]), step=st.sampled_from([1, 2, -1]))
+@settings(max_examples=30, deadline=None)
+def test_bytes_are_looked_up_in_the_table_of_their_band(seed: int, dtype: type, step: int) -> None:
+    random = np.random.default_rng(seed)
+    rows, columns = random.integers(1, 40, 2)
+    image = random.integers(0, 256, (4, rows, columns), dtype=np.uint8)[..., ::step]
+    table: NDArray[np.generic] = (random.random((4, 256)) * 255).astype(dtype)
+    found = look_up(table, image)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, [one[band] for one, band in zip(table, image, strict=True)])

@@ -12,7 +12,7 @@ from bocage.errors import TrainingError
 from bocage.project import Project
 from bocage.training import train_models
 from bocage.training.memory import is_out_of_memory
-from bocage.training.task import SegmentationTask
+from bocage.training.task import SegmentationTask, clip
 from tests.training.fakes import build, short_run
 from tests.training.networks import HungryNetwork, TinyNetwork, same_weights, steady
 
@@ -112,3 +112,16 @@ def test_other_errors_are_not_taken_for_it() -> None:
     assert all(is_out_of_memory(error) for error in ERRORS)
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_out_of_memory(MemoryError("of Python"))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 0.1, 1.0, 1e4, float("nan")])
+def test_gradients_are_clipped_as_torch_clips_them(scale: float) -> None:
+    torch.manual_seed(5)
+    ours = [scale * torch.randn(shape) for shape in ((3, 4), (7,), (2, 1, 5))]
+    theirs = [torch.nn.Parameter(torch.zeros_like(one)) for one in ours]
+    for one, parameter in zip(ours, theirs, strict=True):
+        parameter.grad = one.clone()
+    torch.nn.utils.clip_grad_norm_(theirs, 1.0)
+    clip(ours)
+    for one, parameter in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, parameter.grad, rtol=0, atol=0, equal_nan=True)

@@ -86,7 +86,7 @@ class SegmentationTask(lightning.LightningModule):
                 f"run {self.run.name}: the loss is {loss.item()} at step {self.step + 1}",
                 f"lower learning_rate (it is {self.run.learning_rate:g})",
             )
-        _clip([one.grad for one in self.network.parameters() if one.grad is not None])
+        clip([one.grad for one in self.network.parameters() if one.grad is not None])
         optimiser: Any = self.optimizers()
         optimiser.step()
         schedule: Any = self.lr_schedulers()
@@ -187,7 +187,7 @@ class SegmentationTask(lightning.LightningModule):
         )
 
 
-def _clip(gradients: list[Tensor]) -> None:
+def clip(gradients: list[Tensor]) -> None:
     """Scale gradients whose norm, all taken together, is above the limit down to it; the others stay as they are."""
     norm = torch.nn.utils.get_total_norm(gradients)
     # On a GPU to ask would be to wait for it; to multiply by one costs less there.
