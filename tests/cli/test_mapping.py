@@ -47,6 +47,17 @@ def test_settings_of_machines_that_cannot_be(bocage: Bocage, tmp_path: Path, mac
     assert words in " ".join(err.split())
 
 
+@pytest.mark.parametrize("options", [(), ("--plan",)])
+def test_a_plan_is_made_in_a_process_like_that_of_the_run(
+    bocage: Bocage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    kept: list[bool] = []
+    monkeypatch.setattr("bocage.cli.mapping.keep_memory", lambda: kept.append(True))
+    (tmp_path / "bocage.toml").write_text("", encoding="utf-8")
+    status, _, _ = bocage("map", *options, "--project", tmp_path)
+    assert (status, kept) == (1, [True])
+
+
 def test_a_plan_in_words() -> None:
     found = estimate(Load(3, 7200, 10), [Machine("gpu", 2, 1, 1.0, price=3.0)])
     figures = {

@@ -33,6 +33,7 @@ def map_(
 ) -> None:
     """Map the probability of woody vegetation, tile by tile."""
     opened = Project.open(project)
+    keep_memory()  # for a plan, too: its tiles on trial are to take what those of the run will take
     if plan:
         chosen = _chosen(opened, machine)
         from bocage.mapping import plan as plan_map
@@ -44,7 +45,6 @@ def map_(
         return
     if machine:
         raise typer.BadParameter("it changes a plan, not a run; give --plan, too", param_hint="--machine")
-    keep_memory()
     receipt = run_stage(opened, "map", model=model, bbox=bbox, engine=engine, workers=workers)
     finish([receipt], as_json=as_json)
 
