@@ -1,10 +1,10 @@
 """Mapping: from scenes and a model to the probability mosaic on the project's lattice.
 
-``lattice``, ``blending`` and ``fusion`` are the pure core; ``chips`` and ``tile`` map one tile; ``planning``,
-``receipt`` and ``inventory`` say what is to be done and what was done; ``supervision`` says which worker gets which
-tile, and ``engines`` with ``local`` and ``ray`` run the ``worker``; ``area`` is the stage, and ``account`` what it says
-of its own result (``homogeneity``, ``reckoning``); ``mosaic`` reads the result; ``segmentation`` is the way in without
-a project.
+``lattice``, ``blending``, ``fusion`` and ``composite`` are the pure core; ``chips``, ``predictor`` and ``tile`` map one
+tile; ``planning``, ``receipt`` and ``inventory`` say what is to be done and what was done, ``rates``, ``trial`` and
+``machines`` how long it takes; ``supervision`` says which worker gets which tile, and ``engines`` with ``local`` and
+``ray`` run the ``worker``; ``area`` is the stage, and ``account`` what it says of its own result (``homogeneity``,
+``reckoning``); ``mosaic`` reads the result; ``segmentation`` is the way in without a project.
 """
 
 from bocage.mapping.account import read_report

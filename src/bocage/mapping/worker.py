@@ -91,6 +91,8 @@ class Worker:
             If the storage is full, refuses or cannot be reached; earlier tiles are untouched.
         ModelError
             If the model gives numbers that are not finite.
+        MappingError
+            If the worker is closed meanwhile.
         """
         work = self._work
         sources = [SceneSource(scene.id, partial(work.open, scene, work.recipe.grid)) for scene in job.scenes]
