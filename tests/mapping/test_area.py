@@ -1,6 +1,10 @@
 """The stage on a small project with real files; the model alone is a fake."""
 
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,11 +22,15 @@ from bocage.mapping.engines import Engine
 from bocage.mapping.local import LocalEngine
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
-from bocage.mapping.worker import Worker
+from bocage.mapping.worker import Work, Worker
+from bocage.outcome import Refusal
 from bocage.project import Project
 from bocage.scenes import catalogue_scenes
 from bocage.stages import stage_named
 from tests.mapping.fakes import FakeSegmenter
+
+if TYPE_CHECKING:
+    from bocage.models.segmenter import Segmenter
 
 SETTINGS = """
 [grid]
@@ -321,6 +329,28 @@ def test_run_is_compared_with_its_plan_and_examined(
     monkeypatch.setattr("bocage.mapping.account.examine", lambda *_: pytest.fail("examined again"))
     assert map_area(project).figures["plan"] == run
     monkeypatch.undo()
+
+
+def test_the_start_of_a_run_is_what_comes_before_its_first_tile(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much of the tile's own time was reading."""
+
+    class Late(LocalEngine):
+        def run(self, jobs: Sequence[TileJob], work: Work, segmenter: "Segmenter") -> Iterator[TileSummary | Refusal]:
+            time.sleep(0.3)
+            for result in super().run(jobs, work, segmenter):
+                assert isinstance(result, TileSummary)
+                yield replace(result, timings={**result.timings, "read": 9.0})
+
+    monkeypatch.setattr("bocage.mapping.area.make_engine", lambda *_, **__: Late(1))
+    started = time.perf_counter()
+    run = map_area(project).figures["plan"]
+    took = time.perf_counter() - started
+    start = run["parts"]["start"]
+    assert start["seconds"] - start["planned_seconds"] > 0.28
+    assert sum(part["seconds"] for part in run["parts"].values()) == pytest.approx(run["seconds"], abs=0.01)
+    assert run["seconds"] <= took
 
 
 def test_tile_of_another_model_stands_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

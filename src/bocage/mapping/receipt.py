@@ -82,7 +82,7 @@ class TileSummary:
     chips
         How many chips went through the model.
     seconds
-        Wall time of mapping the tile, from opening its scenes to its last pixel in memory.
+        Wall time of mapping the tile, from its turn at the model to its last pixel in memory.
     used, refused
         Scenes that saw the tile; scenes that could not be read.
     inspection
