@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.sums import ONE, Sums, by_label, fixed, largest_by_label
+from bocage.features.thinning import AROUND
 
 # Distances to the outline are not followed further than this, in metres.
 FARTHEST = 50.0
@@ -27,7 +28,6 @@ FARTHEST = 50.0
 # metres").
 TREE = 5.0
 _CENTIMETRES = 100
-_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 type Index = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ def _outline(labels: NDArray[np.int32], flat: Index) -> Index:
     straight = np.zeros(len(flat), np.int64)
     slanting = np.zeros(len(flat), np.int64)
     own, columns = labels.ravel()[flat], labels.shape[1]
-    for down, right in _AROUND:
+    for down, right in AROUND:
         crossed = labels.ravel()[flat + down * columns + right] != own
         if down and right:
             slanting += crossed
@@ -115,7 +115,7 @@ class _Rim:
         owned = np.zeros(patch.labels.shape, bool)
         owned[patch.core] = (around & (patch.labels == 0))[patch.core]
         cells = np.flatnonzero(owned)
-        steps = [down * patch.labels.shape[1] + right for down, right in _AROUND]
+        steps = [down * patch.labels.shape[1] + right for down, right in AROUND]
         return cls(cells, np.stack([patch.labels.ravel()[cells + step] for step in steps]), patch.count)
 
     def shares(self, layer: NDArray[np.floating] | None, scale: float) -> Index:
