@@ -88,6 +88,8 @@ def check_products(
     ------
     ProductError
         If a path is not there, or there is nothing to test, or no layer is called so.
+    StorageError
+        If the temporary folder has no room for what an archive holds.
     """
     places = [Path(place) for place in ([paths] if isinstance(paths, Path | str) else paths)]
     if layer is not None and year is None:

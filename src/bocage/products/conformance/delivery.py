@@ -108,6 +108,8 @@ def find_sources(paths: Iterable[Path], workspace: Path) -> Found:
     ------
     ProductError
         If a path is not there or a single file is of no format that is tested, or if there is nothing to test.
+    StorageError
+        If the workspace has no room for what an archive holds.
     """
     found, paths = Found(workspace), list(paths)
     for path in paths:
