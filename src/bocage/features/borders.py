@@ -105,8 +105,14 @@ class Border:
 
             return Sums(len(arrays["rows"]), kind("added"), kind("largest"))
 
-        own = (arrays[name] for name in ("rows", "first", "cells", "links"))
-        return cls(*own, sums("sums"), sums("types"))
+        return cls(
+            rows=arrays["rows"],
+            first=arrays["first"],
+            cells=arrays["cells"],
+            links=arrays["links"],
+            sums=sums("sums"),
+            types=sums("types"),
+        )
 
 
 def within(classes: NDArray[np.uint8], core: Window, own: Window) -> NDArray[np.uint8]:
