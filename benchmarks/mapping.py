@@ -37,6 +37,7 @@ from bocage.mapping.receipt import Recipe, TileSummary  # noqa: E402
 from bocage.mapping.worker import Work  # noqa: E402
 from bocage.models import TorchSegmenter, build_network  # noqa: E402
 from bocage.models.runtimes import RuntimeChoice  # noqa: E402
+from bocage.processes import keep_memory  # noqa: E402
 from bocage.scenes import BANDS, open_scene, recognise  # noqa: E402
 from bocage.storage import open_storage  # noqa: E402
 
@@ -83,6 +84,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def measure(size: int, repeat: int, backbone: str, runtime: RuntimeChoice, folder: Path) -> dict[str, Any]:
     """Time all in turns and return the figures."""
+    keep_memory()  # as the command does; the bare model and the rivals have it, too
     torch.set_num_threads(int(THREADS))
     window = write_scene(folder / "scene.tif", size)
     scene = recognise(folder / "scene.tif", GRID, bands=BANDS)

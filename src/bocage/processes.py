@@ -1,9 +1,14 @@
-"""Several processes of this machine at work: spawned, with few jobs handed out ahead, and ended with their parent."""
+"""Several processes of this machine at work: spawned, with few jobs handed out ahead, and ended with their parent.
+
+And one process of its own: how it keeps the memory that it works with.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -58,3 +63,27 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="bocage-parent", daemon=True).start()
+
+
+_MALLOPT = {-8: 1, -3: 1 << 30, -1: 1 << 30, -2: 1 << 28}
+"""Arguments of mallopt (malloc.h of glibc): M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD."""
+
+
+def keep_memory() -> bool:
+    """Let this process use the memory of freed arrays again, instead of asking the system for it each time.
+
+    Mapping makes and frees arrays of some megabytes without end, in several threads. By default glibc gives each of
+    them back to the system, which has to clear its pages anew: a thirtieth of the processor time of mapping. To be
+    called at the start of a process that does little else, before it has other threads: memory that was once used stays
+    with the process. See docs/decisions/0031-kept-memory.md.
+
+    Returns
+    -------
+    bool
+        Whether it was done. It is not where the C library is no glibc, or the person has set it up otherwise.
+    """
+    if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")):
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    done = [mallopt(name, value) for name, value in _MALLOPT.items()]
+    return all(done)

@@ -8,6 +8,7 @@ import typer
 
 from bocage.chain import run_stage
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, finish
+from bocage.processes import keep_memory
 from bocage.project import Project
 from bocage.settings import MachineSettings
 
@@ -43,6 +44,7 @@ def map_(
         return
     if machine:
         raise typer.BadParameter("it changes a plan, not a run; give --plan, too", param_hint="--machine")
+    keep_memory()
     receipt = run_stage(opened, "map", model=model, bbox=bbox, engine=engine, workers=workers)
     finish([receipt], as_json=as_json)
 

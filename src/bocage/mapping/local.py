@@ -24,7 +24,7 @@ from bocage.mapping.receipt import TileSummary
 from bocage.mapping.supervision import Halt, Lost, Ready
 from bocage.mapping.worker import UNDER_WAY, Work, Worker
 from bocage.outcome import Refusal
-from bocage.processes import end_with_parent
+from bocage.processes import end_with_parent, keep_memory
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -257,6 +257,7 @@ def _cause(exitcode: int | None) -> str:
 def _serve(pipe: Connection, work: Work, workers: int, gpu: int | None) -> None:
     """Map the tiles that come through a pipe, until there comes nothing or an error that is not ours."""
     end_with_parent()
+    keep_memory()
     # An interrupt of the terminal goes to all processes. The parent ends these, and tells it once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _take_share(workers, gpu)

@@ -19,6 +19,7 @@ from bocage.mapping.receipt import TileSummary
 from bocage.mapping.supervision import Event, Halt, Lost, Ready
 from bocage.mapping.worker import UNDER_WAY, Work, Worker
 from bocage.outcome import Refusal
+from bocage.processes import keep_memory
 
 if TYPE_CHECKING:
     from bocage.models.segmenter import Segmenter
@@ -39,6 +40,7 @@ class _Actor:
 
     def load(self) -> BocageError | None:
         """Load the model."""
+        keep_memory()
         try:
             self._worker = Worker(self._work)
         except BocageError as error:
