@@ -107,7 +107,7 @@ def measure_tiles(
             if types:
                 patch, owner = patch_of(
                     seen, frame, core, labels, resolution,
-                    depths=depths[PATCHY], linear_depths=depths[LINEAR], cover=cover, height=height,
+                    depths=depths[PATCHY], cover=cover, height=height,
                 )  # fmt: skip
                 known = Context({}) if context is None else context(core)
                 told = type_sums(patch, known).joined(owner - 1, labels.count)
