@@ -130,6 +130,14 @@ def test_damaged_and_endless_archives_are_unreadable(copy: Copy, tmp_path: Path)
     assert "too deep" in verdict.detail
 
 
+def test_damaged_archives_of_one_name_are_told_one_by_one(tmp_path: Path) -> None:
+    archives = [tmp_path / year / "e43n30.zip" for year in ("2018", "2021")]
+    for archive in archives:
+        archive.parent.mkdir()
+        archive.write_bytes(b"damaged")
+    assert [verdict.outcome for verdict in check_products(archives)] == ["error", "error"]
+
+
 def test_a_disk_without_room_is_no_fault_of_the_archive(
     copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ def check_products(
         run = _Run(layer, year, any(place.is_dir() or is_archive(place.name) for place in places))
         for source in track(list(found.sources.values()), "checking products"):
             verdicts += run.raster(source) if source.raster else run.vectors(source)
-        for shown, fault in found.unreadable.items():
+        for shown, fault in found.unreadable:
             verdicts += judge_all(FILE_RULES, fault, shown, None)
         verdicts += run.across()
     if found.own:
