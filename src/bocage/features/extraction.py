@@ -43,7 +43,7 @@ from bocage.progress import track
 from bocage.project import Project
 
 _log = logging.getLogger("bocage")
-_RULES = 4  # Raised when the derivation changes, so that older results are made again.
+_RULES = 5  # Raised when the derivation changes, so that older results are made again.
 
 
 def extract_features(project: Project) -> Outcome:
