@@ -22,8 +22,10 @@ def test_every_page_is_in_the_menu_once_and_decisions_are_in_their_order() -> No
 
 def test_the_page_of_the_command_line_is_that_of_the_program() -> None:
     command = [sys.executable, "-m", "typer", "bocage.cli.application", "utils", "docs", "--name", "bocage"]
+    # The program of this checkout, wherever another one is installed.
+    environment = {"COLUMNS": "100", "PYTHONPATH": str(ROOT / "src")}
     written = subprocess.run(
-        [*command, "--title", "Command line"], stdout=subprocess.PIPE, text=True, check=True, env={"COLUMNS": "100"}
+        [*command, "--title", "Command line"], stdout=subprocess.PIPE, text=True, check=True, env=environment
     )
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     assert page.strip() == written.stdout.strip(), "run: make docs"

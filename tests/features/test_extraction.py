@@ -120,6 +120,19 @@ def test_an_island_too_large_is_refused_and_the_rest_is_done(tmp_path: Path, mon
         extract_features(project)
 
 
+def test_of_a_cell_that_is_refused_no_older_features_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path)
+    far = Window(WINDOW.column + 50_000, WINDOW.row, 500, 500)
+    write_mosaic(project, WINDOW, landscape())
+    write_mosaic(project, far, np.full(far.shape, 3, np.uint8))
+    extract_features(project)
+    write_mosaic(project, WINDOW, landscape()[::-1])
+    monkeypatch.setattr(extraction, "MOST_CELLS", 50_000)
+    outcome = extract_features(project)
+    assert [refusal.subject for refusal in outcome.refused] == ["E43N30"]
+    assert {path.stem for path in project.features_folder.glob("*.*")} == {"E44N30"}
+
+
 def test_cells_that_do_not_fill_a_production_cell_are_refused(tmp_path: Path) -> None:
     project = make_project(tmp_path, feature=7.0)
     write_mosaic(project, WINDOW, landscape())

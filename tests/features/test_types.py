@@ -136,3 +136,14 @@ def test_a_smooth_layer_of_height_gives_a_narrow_line_its_true_height() -> None:
         patch = Patch.whole((cover > 0).astype(np.int32), cover > 0, 1, 2.0, cover=cover, height=height)
         sums = Sums.merged([axis_sums(patch), shape_sums(patch), context_sums(patch, [], Context({}))])
         assert measures_of(sums, 2.0, np.ones(1, bool))["canopy_m"].iloc[0] == pytest.approx(9, rel=0.06)
+
+
+def test_ground_without_a_known_height_does_not_lower_a_line() -> None:
+    cover = np.zeros((30, 60), np.float32)
+    cover[14:16, 5:55] = 1
+    around = gaussian_filter(cover, 0.8)
+    for known in (cover > 0, np.ones(cover.shape, bool)):
+        height = np.where(known, 9 * around, np.nan).astype(np.float32)
+        patch = Patch.whole((cover > 0).astype(np.int32), cover > 0, 1, 2.0, cover=around, height=height)
+        sums = Sums.merged([axis_sums(patch), shape_sums(patch), context_sums(patch, [], Context({}))])
+        assert measures_of(sums, 2.0, np.ones(1, bool))["canopy_m"].iloc[0] == pytest.approx(9, rel=0.01)

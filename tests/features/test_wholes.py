@@ -5,6 +5,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from numpy.typing import NDArray
@@ -79,6 +80,9 @@ def test_wholes_are_the_features_of_ground_that_is_not_cut(tmp_path: Path, seed:
         assert (groups[name].nunique() <= 1).all(), name
     for name in ADDED:
         np.testing.assert_allclose(groups[name].sum(), undivided[name].fillna(0), rtol=0.02 if name == "area" else 1e-9)
+    for path in (tmp_path / "four" / "features").glob("*.parquet"):
+        lengths = pq.read_table(path, columns=["axis_length_m"])["axis_length_m"]
+        assert lengths.null_count == lengths.to_pandas().isna().sum() > 0, "unknown lengths are null, not NaN"
     assert groups["area"].sum().sum() == pytest.approx(undivided["area"].sum(), rel=5e-4)
     assert shapely.is_valid(cut.geometry.values).all()
     outlines = np.asarray(cut.geometry.values, object)

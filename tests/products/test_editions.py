@@ -125,6 +125,7 @@ def test_an_unknown_release_and_a_foreign_year_are_refused(tmp_path: Path) -> No
         (None, "2015", "come by 136 regions of countries"),
         ("fr_137", "2015", "'fr_137' is no region of 2015"),
         ("123", "2015", "'123' is no region of 2015"),
+        ("zz_123", "2015", "'zz_123' is no region of 2015"),
         ("fr_123", "2018", "does not come by regions"),
     ],
 )
@@ -211,5 +212,7 @@ def test_tiles_of_2018_begin_at_even_and_odd_hundreds(cell: str, tile: str, tmp_
 def test_parts_of_production_cells_join_in_tiles_too(tmp_path: Path) -> None:
     project = make_project(tmp_path, cell=50_000.0)
     assert units_of(project, "2018", ["E68N54", "E71N57"], None) == {"E34N27": ["E68N54", "E71N57"]}
+    in_words = make_project(tmp_path / "words", crs="ETRS89-extended / LAEA Europe")
+    assert units_of(in_words, "2018", ["E35N28"], None) == {"E34N27": ["E35N28"]}
     elsewhere = make_project(tmp_path / "utm", crs="EPSG:32633")
     assert units_of(elsewhere, "2018", ["E5N50"], None) == {"E5N50": ["E5N50"]}

@@ -37,7 +37,7 @@ def test_rounding_keeps_the_area_and_the_cells(radius: float, x: float, y: float
         return
     curve = rounded(steps)
     assert curve.is_valid
-    assert curve.area == pytest.approx(steps.area, abs=0.01)
+    assert curve.area == pytest.approx(steps.area, abs=1e-4)
     cells = [
         rasterio.features.rasterize([shape], (40, 40), transform=rasterio.Affine(5, 0, -100, 0, -5, 100))
         for shape in (steps, curve)
@@ -45,10 +45,10 @@ def test_rounding_keeps_the_area_and_the_cells(radius: float, x: float, y: float
     np.testing.assert_array_equal(*cells)
 
 
-def test_holes_and_corners_that_two_parts_share_are_kept() -> None:
+def test_a_hole_is_kept() -> None:
     ring = box(0, 0, 60, 60).difference(box(20, 20, 40, 40))
     assert len(rounded(ring).interiors) == 1
-    assert rounded(ring).area == pytest.approx(ring.area, abs=0.01)
+    assert rounded(ring).area == pytest.approx(ring.area, abs=1e-4)
 
 
 def test_patches_of_2015_are_told_by_their_round_outline_and_those_that_touch_keep_theirs() -> None:

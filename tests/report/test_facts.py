@@ -7,7 +7,7 @@ from bocage.report.facts import STAGES, scores, stage_rows
 def test_scores_are_found_and_ranked() -> None:
     figures = {
         "runs": {
-            "small": {"test": {"iou": 0.7, "f1": 0.82, "scenes": {"a": {"iou": 0.1}}}},
+            "small": {"steps": 1200, "test": {"iou": 0.7, "f1": 0.82, "scenes": {"a": {"iou": 0.1}}}},
             "large": {"iou": 0.8},
         },
         "ndvi": {"iou": 0.4, "threshold": 0.3},
@@ -20,6 +20,7 @@ def test_scores_are_found_and_ranked() -> None:
         ("colour threshold (NDVI)", 0.4, True),
     ]
     assert found[1].f1 == 0.82
+    assert [score.steps for score in found] == [None, 1200, None]
     assert scores({}) == []
     assert scores({"runs": {"slf": {"test": {"iou": None, "scenes": {"a": {"iou": 0.1}}}}}}) == []
     assert scores({"runs": [{"name": "slf", "test": {"iou": 0.5}}]})[0].name == "slf"

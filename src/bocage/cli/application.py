@@ -11,11 +11,15 @@ import typer
 import bocage
 from bocage.chain import run_chain, status
 from bocage.cli import accuracy, benchmark, labels, mapping, models, products, samples, scenes
+from bocage.cli.advice import advise
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_refusals, answer_table, finish
 from bocage.progress import console
 from bocage.project import Project, create_project
 from bocage.receipts import Receipt
 from bocage.stages import STAGES
+
+# Refusals of a stage that are printed for a person.
+_FEW = 20
 
 app = typer.Typer(
     name="bocage",
@@ -100,11 +104,7 @@ def status_(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
         answer(f"\n{name}", as_json=False)
         answer_refusals(refusals[:_FEW])
         if len(refusals) > _FEW:
-            answer(f"and {len(refusals) - _FEW} more: bocage status --json names all", as_json=False)
-
-
-_FEW = 20
-"""Refusals of a stage that are printed for a person."""
+            answer(advise(f"and {len(refusals) - _FEW} more; for all run: bocage status --json"), as_json=False)
 
 
 def _worst(receipt: Receipt | None) -> str:

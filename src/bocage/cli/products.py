@@ -69,7 +69,8 @@ def check(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...", help="Folders, files or geodatabases; the products of the project by default."
+            metavar="[PATH]...",
+            help="Folders, archives, files or geodatabases; the products of the project by default.",
         ),
     ] = None,
     layer: Annotated[

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from bocage.features.frame import Frame
 from bocage.features.labelling import LINEAR, PATCHY, Joined, TileLabels, label_tile
 from bocage.features.sums import Sums
+from bocage.features.thinning import AROUND
 from bocage.grid import Window
-
-_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 type Index = NDArray[np.int64]
 
@@ -107,8 +106,13 @@ class Border:
             return Sums(len(arrays["rows"]), kind("added"), kind("largest"))
 
         return cls(
-            arrays["rows"], arrays["first"], arrays["cells"], arrays["links"], sums("sums"), sums("types")
-        )  # fmt: skip
+            rows=arrays["rows"],
+            first=arrays["first"],
+            cells=arrays["cells"],
+            links=arrays["links"],
+            sums=sums("sums"),
+            types=sums("types"),
+        )
 
 
 def within(classes: NDArray[np.uint8], core: Window, own: Window) -> NDArray[np.uint8]:
@@ -220,7 +224,7 @@ def _links(
     rows, columns = rows + 1, columns + 1
     own = seen[rows, columns]
     found = []
-    for down, right in _AROUND:
+    for down, right in AROUND:
         other = (rows + down, columns + right)
         joined = (labels[other] > 0) & (labels[other] <= count) & (seen[other] == own)
         if down and right:

@@ -43,7 +43,7 @@ from bocage.progress import track
 from bocage.project import Project
 
 _log = logging.getLogger("bocage")
-_RULES = 4  # Raised when the derivation changes, so that older results are made again.
+_RULES = 5  # Raised when the derivation changes, so that older results are made again.
 
 
 def extract_features(project: Project) -> Outcome:
@@ -86,6 +86,8 @@ def extract_features(project: Project) -> Outcome:
         except FeatureError as error:
             _log.warning("%s: %s", cell, error.problem)
             refused.append(Refusal.of(cell, error))
+    # What stands of a refused cell is of another map: products must not be made of it.
+    _remove_stale(project, cells)
     if not outputs:
         raise FeatureError(refused[0].reason, refused[0].mend)
     for cell in join_cells(project, cells, grid.resolution, profile):
@@ -198,9 +200,9 @@ def _write_receipt(project: Project, cell: str, receipt: dict[str, Any]) -> None
     write_json(project.features_folder / f"{cell}.json", receipt)
 
 
-def _remove_stale(project: Project, islands: Iterable[str]) -> None:
-    """Remove the features of production cells that are no longer mapped, with their receipts."""
-    current = set(islands)
+def _remove_stale(project: Project, cells: Iterable[str]) -> None:
+    """Remove the features of all other production cells, with their receipts."""
+    current = set(cells)
     for receipt in project.features_folder.glob("*.json"):
         if receipt.stem not in current:
             receipt.with_suffix(".parquet").unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bocage.grid import Window
 
-# Large enough that halos of some 40 cells cost little, small enough for the cache of a processor.
+# Large enough that halos of 50 to 100 cells cost little, small enough for the cache of a processor.
 TILE = 1024
 # A region of a single tile is cut for the workers if its parts are not shorter than this.
 LEAST = 256

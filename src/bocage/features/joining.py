@@ -82,7 +82,8 @@ def _bring(path: Path, rows: pd.DataFrame) -> bool:
     for name, now in changed.items():
         place = whole.schema.get_field_index(name)
         field = whole.schema.field(place)
-        whole = whole.set_column(place, field, pa.array(now, field.type, from_pandas=False))
+        # What is unknown stays null, as where the table was written first: a NaN is no null to other programs.
+        whole = whole.set_column(place, field, pa.array(now, field.type, from_pandas=True))
     with whole_file(path) as temporary:
         pq.write_table(whole, temporary)
     return True

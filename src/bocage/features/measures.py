@@ -55,8 +55,10 @@ def measures_of(sums: Sums, resolution: float, linear: NDArray[np.bool_]) -> pd.
     rhythm, period = _rhythm(added, resolution)
     canopy = np.where(added["height_n"] >= _KNOWN * cells, 1.0, np.nan)
     # Cells at the edge are woody in part, and their height is a mean over open ground, too: all height by all cover.
+    # Many layers know no height of open ground: cells around without one count for neither.
     own = _ratio(added["height"], added["height_n"])
-    height = np.where(measured, _ratio(own * cells + added["height_rim"], (added["cover"] + added["rim"]) / ONE), own)
+    woody = (added["cover"] + added["height_cover"]) / ONE
+    height = np.where(measured, _ratio(own * cells + added["height_rim"], woody), own)
     # A feature without a cell, which simplification may leave, has no measures.
     breadth = 2 * sums.largest["distance_most"] / ONE * resolution
     block = _ratio(area, breadth)

@@ -106,9 +106,8 @@ def measure_tiles(
                 shape = shape + outline_sums(labels, chosen, measured, (halo, halo), reach)
             if types:
                 patch, owner = patch_of(
-                    seen, frame, core, labels, resolution,
-                    depths=depths[PATCHY], linear_depths=depths[LINEAR], cover=cover, height=height,
-                )  # fmt: skip
+                    seen, frame, core, labels, resolution, depths=depths[PATCHY], cover=cover, height=height
+                )
                 known = Context({}) if context is None else context(core)
                 told = type_sums(patch, known).joined(owner - 1, labels.count)
         rings = smoothed(whole, smooth=smooth)

@@ -33,8 +33,8 @@ class Patch:
         Probability or share of woody cover 0 to 1, NaN where unknown.
     height
         Canopy height in metres, NaN where unknown.
-    depths, linear_depths
-        How deep cells lie in all features and in linear ones, where that is measured already.
+    depths
+        How deep cells lie in the features, where that is measured already.
     """
 
     labels: NDArray[np.int32]
@@ -47,7 +47,6 @@ class Patch:
     cover: NDArray[np.floating] | None = None
     height: NDArray[np.floating] | None = None
     depths: Depths | None = None
-    linear_depths: Depths | None = None
 
     @classmethod
     def whole(

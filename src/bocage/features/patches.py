@@ -37,7 +37,6 @@ def patch_of(
     resolution: float,
     *,
     depths: Depths,
-    linear_depths: Depths,
     cover: Layer | None = None,
     height: Layer | None = None,
 ) -> tuple[Patch, NDArray[np.int64]]:
@@ -47,8 +46,8 @@ def patch_of(
     ----------
     seen
         The linear and patchy cells of the core with a halo of :func:`halo_of`.
-    depths, linear_depths
-        How deep these lie in all features and in the linear ones.
+    depths
+        How deep these lie in the features.
     cover, height
         Give the probability 0 to 1 and the height in metres, NaN where unknown, for a window of the region.
     """
@@ -84,7 +83,6 @@ def patch_of(
         cover=_framed(cover, frame, core, halo),
         height=_framed(height, frame, core, halo),
         depths=depths,
-        linear_depths=linear_depths,
     )
     return patch, owner[inside]
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bocage.features.morphology import Depths
 from bocage.features.patch import Patch
 from bocage.features.sums import ONE, Sums, by_label, fixed, largest_by_label
+from bocage.features.thinning import AROUND
 
 # Distances to the outline are not followed further than this, in metres.
 FARTHEST = 50.0
@@ -27,7 +28,6 @@ FARTHEST = 50.0
 # metres").
 TREE = 5.0
 _CENTIMETRES = 100
-_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
 type Index = NDArray[np.int64]
 
@@ -38,7 +38,8 @@ def shape_sums(patch: Patch) -> Sums:
     ``cells``; ``outline`` in cells' edges; ``distance_most``, the largest distance to the outline of the
     features around, in cells; ``cover`` of the own cells with ``cover_n`` (those whose cover is known), ``rim``, that
     of the cells around; ``height`` in centimetres with ``height_n`` and ``tall`` (cells of 5 m or more), and
-    ``height_rim``, the heights of the cells around.
+    ``height_rim``, the heights of those cells around of which height and cover are known, with ``height_cover``, the
+    cover of the same cells.
     """
     labels, count = patch.labels, patch.count
     owned = np.zeros(labels.shape, bool)
@@ -55,7 +56,8 @@ def shape_sums(patch: Patch) -> Sums:
         **_height_sums(patch, flat, own),
         **_cover_sums(patch, flat, own),
         "rim": rim.shares(patch.cover, ONE),
-        "height_rim": rim.shares(patch.height, _CENTIMETRES),
+        "height_rim": rim.shares(patch.height, _CENTIMETRES, where=patch.cover),
+        "height_cover": rim.shares(patch.cover, ONE, where=patch.height),
     }
     return Sums(count, added, {"distance_most": largest_by_label(own, fixed(far), count)})
 
@@ -65,7 +67,7 @@ def _outline(labels: NDArray[np.int32], flat: Index) -> Index:
     straight = np.zeros(len(flat), np.int64)
     slanting = np.zeros(len(flat), np.int64)
     own, columns = labels.ravel()[flat], labels.shape[1]
-    for down, right in _AROUND:
+    for down, right in AROUND:
         crossed = labels.ravel()[flat + down * columns + right] != own
         if down and right:
             slanting += crossed
@@ -115,14 +117,21 @@ class _Rim:
         owned = np.zeros(patch.labels.shape, bool)
         owned[patch.core] = (around & (patch.labels == 0))[patch.core]
         cells = np.flatnonzero(owned)
-        steps = [down * patch.labels.shape[1] + right for down, right in _AROUND]
+        steps = [down * patch.labels.shape[1] + right for down, right in AROUND]
         return cls(cells, np.stack([patch.labels.ravel()[cells + step] for step in steps]), patch.count)
 
-    def shares(self, layer: NDArray[np.floating] | None, scale: float) -> Index:
-        """Return by label its share of the values of a layer, 0 where unknown: shared equally among neighbours."""
+    def shares(
+        self, layer: NDArray[np.floating] | None, scale: float, *, where: NDArray[np.floating] | None = None
+    ) -> Index:
+        """Return by label its share of the values of a layer, shared equally among neighbours.
+
+        What is unknown, or is so in the layer ``where``, counts as 0.
+        """
         total = np.zeros(self.count, np.int64)
         if layer is not None:
             values = np.nan_to_num(layer.ravel()[self.cells].astype(np.float64))
+            if where is not None:
+                values[np.isnan(where.ravel()[self.cells])] = 0
             part = np.rint(values * scale / np.count_nonzero(self.owners, axis=0)).astype(np.int64)
             for owner in self.owners:
                 total += by_label(owner, part, self.count)

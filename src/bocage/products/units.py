@@ -12,13 +12,13 @@ from collections.abc import Iterable
 
 from bocage.errors import ProductError
 from bocage.grid import Grid, Tiling
-from bocage.products.naming import Convention
+from bocage.products.conformance.specification import COUNTRIES_2015, REGIONS_2015
+from bocage.products.naming import Convention, epsg_of
 from bocage.project import Project
 
 TILE_2018 = 200_000.0
 _HUNDRED = 100_000.0
-_EUROPE = "EPSG:3035"
-REGIONS_2015 = 136
+_EUROPE = 3035
 _REGION = re.compile(r"([a-z]{2})_(\d{1,3})")
 
 
@@ -51,7 +51,7 @@ def units_of(
     for cell in cells:
         if convention == "2015":
             unit = _region(region)
-        elif convention == "2018" and project.settings.grid.crs.upper() == _EUROPE:
+        elif convention == "2018" and epsg_of(project.settings.grid.crs) == _EUROPE:
             unit = _tile(project, cell)
         else:
             unit = cell
@@ -62,12 +62,14 @@ def units_of(
 def _region(region: str | None) -> str:
     if region is None:
         raise ProductError(
-            f"the layers of 2015 come by {REGIONS_2015} regions of countries, and no document says where these lie",
+            f"the layers of 2015 come by {len(REGIONS_2015)} regions of countries; where these lie is not published",
             'say which one the project maps: --region fr_123 (country and number), or region = "fr_123" in [products]',
         )
     found = _REGION.fullmatch(region.lower())
-    if found is None or not 1 <= int(found[2]) <= REGIONS_2015:
-        raise ProductError(f"{region!r} is no region of 2015", f"write country and number, 1 to {REGIONS_2015}: fr_123")
+    if found is None or found[1].upper() not in COUNTRIES_2015 or int(found[2]) not in REGIONS_2015:
+        raise ProductError(
+            f"{region!r} is no region of 2015", f"write country and number, 1 to {max(REGIONS_2015)}: fr_123"
+        )
     return f"{found[1]}_{int(found[2]):03d}"
 
 
@@ -83,4 +85,4 @@ def _tile(project: Project, cell: str) -> str:
             "which the layers of 2018 come",
             "set grid.cell_size to 100000 or a part of it",
         )
-    return Tiling(Grid(_EUROPE, _HUNDRED), _HUNDRED).tile_at(east, north).id
+    return Tiling(Grid(f"EPSG:{_EUROPE}", _HUNDRED), _HUNDRED).tile_at(east, north).id

@@ -1,5 +1,6 @@
 """Deliveries in archives, as the service hands them out, and archives that nobody honest would make."""
 
+import errno
 import io
 import shutil
 import tarfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bocage.errors import ProductError
+from bocage.errors import ProductError, StorageError
 from bocage.products.conformance import Verdict, check_products
 from tests.products.conformance.conftest import Copy
 from tests.products.conformance.test_checking import PUBLISHED, told
@@ -129,13 +130,30 @@ def test_damaged_and_endless_archives_are_unreadable(copy: Copy, tmp_path: Path)
     assert "too deep" in verdict.detail
 
 
-def test_an_archive_without_room_is_unreadable(copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_archives_of_one_name_are_told_one_by_one(tmp_path: Path) -> None:
+    archives = [tmp_path / year / "e43n30.zip" for year in ("2018", "2021")]
+    for archive in archives:
+        archive.parent.mkdir()
+        archive.write_bytes(b"damaged")
+    assert [verdict.outcome for verdict in check_products(archives)] == ["error", "error"]
+
+
+def test_a_disk_without_room_is_no_fault_of_the_archive(
+    copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = zipped(copy(2021), tmp_path / "a.zip")
     usage = shutil.disk_usage(tmp_path)._replace(free=100)
-    monkeypatch.setattr("bocage.products.conformance.archives.shutil.disk_usage", lambda _: usage)
-    (verdict,) = check_products(archive)
-    assert verdict.outcome == "error"
-    assert "has room for 100" in verdict.detail
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.products.conformance.archives.shutil.disk_usage", lambda _: usage)
+        with pytest.raises(StorageError, match=r"(?s)has room for 100.*set TMPDIR"):
+            check_products(archive)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bocage.products.conformance.archives.shutil.copyfileobj", full)
+    with pytest.raises(StorageError, match=r"no more room for what a\.zip holds"):
+        check_products(archive)
 
 
 def test_files_of_other_formats_are_told_and_companions_are_not(copy: Copy, tmp_path: Path) -> None:

@@ -6,16 +6,19 @@ links, two members of one name, or sizes that cannot be true. Only what it has l
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
 
-from bocage.errors import ProductError, SceneError
+from bocage.errors import ProductError, SceneError, StorageError
 from bocage.scenes.deliveries.archive import ARCHIVES, is_archive, open_archive
 
 __all__ = ["ARCHIVES", "is_archive", "unpack"]
+
+_MORE_ROOM = "set TMPDIR to a folder on a larger disk, or unpack it and check the folder"
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -24,7 +27,9 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises
     ------
     ProductError
-        If the archive is damaged, is not an honest one, holds nothing, or there is no room for what it holds.
+        If the archive is damaged, is not an honest one or holds nothing.
+    StorageError
+        If there is no room for what it holds, which says nothing of the archive.
     """
     try:
         listed = open_archive(str(archive))
@@ -35,16 +40,15 @@ def unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     size, room = sum(listed.state(name).size for name in listed.names), shutil.disk_usage(folder).free
     if size > room:
-        raise ProductError(
-            f"{archive.name} unpacks to {size} bytes, and {folder} has room for {room}",
-            "set TMPDIR to a folder on a larger disk, or unpack it and check the folder",
-        )
+        raise StorageError(f"{archive.name} unpacks to {size} bytes, and {folder} has room for {room}", _MORE_ROOM)
     try:
         if archive.suffix.lower() == ".zip":
             _unpack_zip(archive, frozenset(listed.names), folder)
         else:
             _unpack_tar(archive, frozenset(listed.names), folder)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageError(f"{folder} has no more room for what {archive.name} holds", _MORE_ROOM) from error
         raise ProductError(f"{archive.name} is damaged: {error}", "deliver the archive again") from error
 
 

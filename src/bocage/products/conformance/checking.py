@@ -88,6 +88,8 @@ def check_products(
     ------
     ProductError
         If a path is not there, or there is nothing to test, or no layer is called so.
+    StorageError
+        If the temporary folder has no room for what an archive holds.
     """
     places = [Path(place) for place in ([paths] if isinstance(paths, Path | str) else paths)]
     if layer is not None and year is None:
@@ -101,7 +103,7 @@ def check_products(
         run = _Run(layer, year, any(place.is_dir() or is_archive(place.name) for place in places))
         for source in track(list(found.sources.values()), "checking products"):
             verdicts += run.raster(source) if source.raster else run.vectors(source)
-        for shown, fault in found.unreadable.items():
+        for shown, fault in found.unreadable:
             verdicts += judge_all(FILE_RULES, fault, shown, None)
         verdicts += run.across()
     if found.own:

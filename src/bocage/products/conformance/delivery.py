@@ -63,7 +63,7 @@ class Found:
     sources: dict[Path, Source] = field(default_factory=dict)
     own: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
     _unpacked: set[Path] = field(default_factory=set)
 
     def add_folder(self, folder: Path, prefix: str = "", depth: int = 0) -> None:
@@ -90,13 +90,13 @@ class Found:
             return
         self._unpacked.add(path.resolve())
         if depth == _DEEPEST:
-            self.unreadable[shown] = "it is an archive within an archive, too deep to be honest"
+            self.unreadable.append((shown, "it is an archive within an archive, too deep to be honest"))
             return
         folder = self.workspace / str(len(self._unpacked))
         try:
             unpack(path, folder)
         except ProductError as error:
-            self.unreadable[shown] = error.problem
+            self.unreadable.append((shown, error.problem))
             return
         self.add_folder(folder, f"{shown}/", depth + 1)
 
@@ -108,6 +108,8 @@ def find_sources(paths: Iterable[Path], workspace: Path) -> Found:
     ------
     ProductError
         If a path is not there or a single file is of no format that is tested, or if there is nothing to test.
+    StorageError
+        If the workspace has no room for what an archive holds.
     """
     found, paths = Found(workspace), list(paths)
     for path in paths:
