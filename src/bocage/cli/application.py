@@ -13,6 +13,7 @@ from bocage.chain import run_chain, status
 from bocage.cli import accuracy, benchmark, labels, mapping, models, products, samples, scenes
 from bocage.cli.advice import advise
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, answer_refusals, answer_table, finish
+from bocage.processes import keep_memory
 from bocage.progress import console
 from bocage.project import Project, create_project
 from bocage.receipts import Receipt
@@ -75,6 +76,7 @@ def run(
     """Run every stage whose inputs changed."""
     if until is not None and until not in {stage.name for stage in STAGES}:
         raise typer.BadParameter(f"{until!r} is not a stage; they are {', '.join(stage.name for stage in STAGES)}")
+    keep_memory()
     finish(run_chain(Project.open(project), until=until), as_json=as_json)
 
 
@@ -144,6 +146,7 @@ def demo(
     """Run the whole chain on an embedded landscape, in minutes, on a CPU."""
     from bocage.simulation import simulate
 
+    keep_memory()
     simulate(folder, seed=seed, size=size)
     receipts = run_chain(Project.open(folder))
     console.print(f"report: {folder / 'report' / 'index.html'}", markup=False, highlight=False, soft_wrap=True)
