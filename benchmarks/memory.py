@@ -31,6 +31,7 @@ from bocage.mapping.receipt import Recipe, TileSummary
 from bocage.mapping.worker import Work
 from bocage.models import TorchSegmenter, build_network
 from bocage.models.runtimes import RuntimeChoice
+from bocage.processes import keep_memory
 from bocage.scenes import BANDS, open_scene, recognise
 from bocage.storage import open_storage
 
@@ -60,6 +61,7 @@ def write_scene(path: Path, pixels: int) -> Window:
 
 def map_area(folder: Path, tiles: int, edge: int, backbone: str, runtime: RuntimeChoice) -> dict[str, Any]:
     """Map the scene of the folder, so many tiles along each edge; return what it took."""
+    keep_memory()  # as the command does
     scene = recognise(folder / "scene.tif", GRID, bands=BANDS)
     network = build_network(backbone, pretrained=False)
     plain = TorchSegmenter(network, bands=tuple(BANDS), resolution=GRID.resolution, digest="benchmark")

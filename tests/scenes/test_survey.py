@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,17 @@ def test_a_sample_under_clouds_is_better_than_none(tmp_path: Path) -> None:
         found = survey(file, (1, 2, 3, 4), everywhere)
         plain = survey(file, (1, 2, 3, 4))
     assert np.array_equal(found.samples, plain.samples)
+
+
+def test_a_scene_is_looked_over_without_being_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bocage.scenes.survey._STRIP", EDGE * 64)
+    monkeypatch.setattr("bocage.scenes.survey._SAMPLES", 10_000)
+    path = tmp_path / "a.tif"
+    write_raster(path, np.random.default_rng(0).integers(1, 4000, (4, EDGE, EDGE)).astype(np.uint16))
+    with rasterio.open(path) as file:
+        tracemalloc.start()
+        found = survey(file, (1, 2, 3, 4))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert found.thumbnail.shape[-1] * found.step == EDGE
+    assert peak < 4 * EDGE * EDGE * 2 / 4

@@ -165,8 +165,9 @@ def survey(
         first = window.row_off // factor
         filled = _any_in_cells(valid, step)
         cells[first // step : first // step + len(filled)] = filled
-        shown.append(numbers[:, ::step, ::step])
-        seen.append(valid[::step, ::step])
+        # Copies: a view would keep its whole strip, and the strips are all of the scene.
+        shown.append(numbers[:, ::step, ::step].copy())
+        seen.append(valid[::step, ::step].copy())
         offset = -first % stride
         picked = pure[offset::stride, ::stride]
         if clouds is not None and picked.any():
