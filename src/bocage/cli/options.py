@@ -24,6 +24,7 @@ ProjectFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable result on standard output.")]
 HERE = Path()
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 # A table that goes into a file or a pipe is not cut to the width of a terminal.
 output = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
@@ -50,11 +51,11 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     output.print(table)
 
 
-def answer_refusals(refused: Sequence[Refusal]) -> None:
+def answer_refusals(refused: Sequence[Refusal], margin: str = "") -> None:
     """Print for a person what was left out, why, and the mend."""
     for one in refused:
-        mend = f"\n  mend: {advise(one.mend)}" if one.mend else ""
-        output.print(f"refused {one}{mend}", markup=False, highlight=False)
+        mend = f"\n{margin}  mend: {advise(one.mend)}" if one.mend else ""
+        output.print(f"{margin}refused {one}{mend}", markup=False, highlight=False)
 
 
 def read_numbers(text: str, option: str) -> list[int]:
@@ -95,9 +96,7 @@ def finish(receipts: Sequence[Receipt], *, as_json: bool) -> None:
             output.print(
                 f"{receipt.stage} ({receipt.seconds:.1f} s): {figures or 'done'}", markup=False, highlight=False
             )
-            for refusal in receipt.refused:
-                mend = f"\n    mend: {advise(refusal.mend)}" if refusal.mend else ""
-                output.print(f"  refused {refusal}{mend}", markup=False, highlight=False)
+            answer_refusals(receipt.refused, "  ")
     if any(receipt.refused for receipt in receipts):
         raise typer.Exit(1)
 
@@ -106,6 +105,3 @@ def _in_words(value: object) -> str:
     if isinstance(value, str) and _DIGEST.fullmatch(value):
         return value[:12]  # enough to tell two apart; --json and the receipt have all of it
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-_DIGEST = re.compile("[0-9a-f]{64}")

@@ -124,8 +124,8 @@ class Layer:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the name says a system of coordinates that no layer of the service is in."""
-        return self.epsg is not None and self.epsg not in SYSTEMS
+        """Whether the name is of a whole area in a system of coordinates that no layer of the service is in."""
+        return self.area_kind == "country" and self.epsg is not None and self.epsg not in SYSTEMS
 
     @property
     def cell_bounds(self) -> tuple[float, float, float, float] | None:

@@ -77,7 +77,7 @@ def _epsg(named: Named) -> Finding | Skip | None:
     layer = named.layer
     if layer is None or layer.epsg is None or layer.area_kind in {"cell", "other", "none"}:
         return Skip("the name holds no area of the service")
-    if layer.elsewhere and layer.area_kind == "country":
+    if layer.elsewhere:
         return Skip("the layer is none of the service, see name.grid")
     expected = OVERSEAS.get(layer.area, EUROPE)
     if layer.epsg == expected:
@@ -93,7 +93,7 @@ def _epsg(named: Named) -> Finding | Skip | None:
 )
 def _grid(named: Named) -> Finding | Skip | None:
     layer = named.layer
-    if layer is None or (layer.area_kind != "cell" and not (layer.area_kind == "country" and layer.elsewhere)):
+    if layer is None or not (layer.area_kind == "cell" or layer.elsewhere):
         return Skip("the name holds no cell")
     if layer.epsg == EUROPE:
         return None
@@ -106,7 +106,7 @@ def _area(named: Named) -> Finding | Skip | None:
     layer = named.layer
     if layer is None or layer.area_kind == "none":
         return Skip("the name says nothing")
-    if layer.elsewhere and layer.area_kind == "country":
+    if layer.elsewhere:
         return Skip("the layer is none of the service, see name.grid")
     if layer.profile == 2015:
         return _area_finding_2015(layer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bocage.products.conformance.names import EUROPE, OVERSEAS
+from bocage.products.conformance.names import EUROPE, SYSTEMS
 from bocage.products.conformance.raster import RasterFile
 from bocage.products.conformance.rule import LAST, MANUAL, OWN, QC, Rule, rule
 from bocage.products.conformance.specification import (
@@ -179,7 +179,7 @@ def _outside(file: RasterFile) -> Finding | None:
 
 def crs_finding(epsg: int | None, wkt: str | None, expected: int | None) -> Finding | None:
     """Return what is wrong with a system of coordinates; without an expected code the service's own ones are right."""
-    if epsg is not None and (epsg == expected if expected else epsg in {EUROPE, *OVERSEAS.values()}):
+    if epsg is not None and (epsg == expected if expected else epsg in SYSTEMS):
         return None
     found = f"EPSG:{epsg}" if epsg else "none" if wkt is None else "one without a code that is known"
     wanted = f"the name says EPSG:{expected}" if expected else f"the layers of the service are in EPSG:{EUROPE}"
