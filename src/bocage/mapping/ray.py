@@ -135,7 +135,7 @@ class _Actors:
     def wait(self, seconds: float | None) -> Sequence[Report]:
         patience = _LOOK if seconds is None else min(seconds, _LOOK)
         try:
-            # As many as are there already: an answer of a big cluster shall not wait for the next call.
+            # One at a time: where it is a loss, what else its actor had under way is not awaited any more.
             found, _ = ray.wait(list(self._awaited), num_returns=1, timeout=patience)
             reports = [self._hear(reference) for reference in found]
         except (RayError, ConnectionError) as error:
