@@ -15,13 +15,9 @@ from bocage.products import ProductName, check_products, write_products
 from bocage.products.units import units_of
 from bocage.project import Project
 from bocage.rasters import read_window
-from bocage.settings import ProductsSettings
 from tests.features.landscape import disk, make_project, rectangle, write_mosaic
 
 WINDOW = Window(2_150_000, -1_500_500, 500, 500)
-
-
-WITHOUT_REGION = ProductsSettings(web_tiles=False)
 
 
 def woody() -> np.ndarray:
@@ -95,8 +91,7 @@ def test_2015_tells_linear_patchy_and_additional_features_apart(project: Project
 def test_another_release_has_its_own_names_and_replaces_the_last(
     project: Project, profile: str, expected: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    plain = Project(project.folder, project.settings.model_copy(update={"products": WITHOUT_REGION}))
-    outcome = write_products(plain, profile)
+    outcome = write_products(project, profile)  # the region of the settings is that of 2015, and says nothing of others
     assert stems(outcome) == expected
     assert outcome.refused == ()
     assert "the features follow the rules of 2015" in caplog.text

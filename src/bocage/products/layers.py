@@ -90,7 +90,7 @@ def write_products(project: Project, profile: str | None = None, region: str | N
             f"run: bocage features --project {project.folder}",
         )
     edition = edition_of(project, profile, mosaic, grid)
-    units = units_of(project, edition.convention, islands, region or project.settings.products.region)
+    units = units_of(project, edition.convention, islands, region)
     stamps = [
         file.stamp
         for kind in ("tree_cover_density", "crop_types")
