@@ -9,9 +9,10 @@ import rasterio
 
 from bocage.errors import ProductError
 from bocage.features.extraction import extract_features
-from bocage.grid import Grid, Window
+from bocage.grid import Bounds, Grid, Window
 from bocage.outcome import Outcome
 from bocage.products import ProductName, check_products, write_products
+from bocage.products.edition import edition_of
 from bocage.products.units import units_of
 from bocage.project import Project
 from bocage.rasters import read_window
@@ -186,6 +187,28 @@ def test_a_tile_is_written_again_when_one_of_its_cells_has_changed(corner: Proje
     gpd.read_parquet(features).iloc[:0].to_parquet(features)
     write_products(corner, "2018")
     assert tile.stat().st_mtime_ns != before
+
+
+@pytest.mark.parametrize(
+    ("crs", "north", "edge", "area", "warned"),
+    [
+        ("EPSG:32620", 1_790_000, 20_000, "gp", False),
+        ("EPSG:32620", 1_620_000, 20_000, "mq", False),
+        ("EPSG:32620", 1_600_000, 200_000, "gp", True),
+        ("EPSG:32740", 7_660_000, 20_000, "re", False),
+        ("EPSG:32633", 5_000_000, 20_000, "xx", False),
+        ("EPSG:3035", 3_000_000, 20_000, "eu", False),
+    ],
+)
+def test_layers_that_are_not_tiled_are_named_after_the_ground(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, crs: str, north: float, edge: float, area: str, *, warned: bool
+) -> None:
+    edition = edition_of(make_project(tmp_path, crs=crs), None, [], Grid(crs, 5.0))
+    ground = Bounds(700_000, north, 700_000 + edge, north + edge)
+    assert edition.area(ground) == area
+    assert ("show Guadeloupe and Martinique" in caplog.text) == warned
+    said = make_project(tmp_path / "said", crs=crs, more='[products]\narea = "mq"\n')
+    assert edition_of(said, None, [], Grid(crs, 5.0)).area(ground) == "mq"
 
 
 def test_cells_that_do_not_fill_tiles_of_2018_are_refused(tmp_path: Path) -> None:

@@ -154,6 +154,7 @@ def _write_undivided(
     """Write the layers that are not cut into cells; return their files and the reasons for those left out."""
     project, reasons = edition.project, dict[Variable, str]()
     windows = {unit: Window(*figures["window"]) for unit, figures in cells.items()}
+    area = edition.area(edition.grid.bounds(reduce(Window.union, windows.values())))
 
     def rasters(variable: Variable) -> dict[Path, Window]:
         return {
@@ -164,11 +165,11 @@ def _write_undivided(
     with staged(project.products_folder) as staging:
         delivery = edition.into(staging.folder)
         if layer_of(edition.convention, "psil", "vec") is not None:
-            name = edition.name("psil", "vec", edition.area)
+            name = edition.name("psil", "vec", area)
             _, reasons["psil"] = write_parents(delivery, project, mosaic, name)
         if layer_of(edition.convention, "stl", "vec") is not None:
             _, reasons["stl"] = write_street_trees(delivery, project, towns, rasters("wvl"), edition.grid, edition.name)
-        write_densities(delivery, rasters("swf"), edition.grid, edition.name, edition.area)
+        write_densities(delivery, rasters("swf"), edition.grid, edition.name, area)
     reasons["swfc"] = "change needs two years: bocage products change"
     receipt = finish(project, _UNDIVIDED, staging.moved, "", {})
     return [project.products_folder / name for name in receipt["files"]], {
