@@ -153,7 +153,7 @@ def corner(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_tiles_of_2018_join_the_production_cells_that_they_hold(corner: Project) -> None:
     by_cell = write_products(corner)
-    assert len(by_cell.figures["cells"]) == 4
+    assert len(by_cell.figures["units"]) == 4
     grid = Grid("EPSG:3035", 5.0)
     window = Window(859_800, -600_200, 400, 400)
     expected = np.full(window.shape, 255, np.uint8)
@@ -162,7 +162,7 @@ def test_tiles_of_2018_join_the_production_cells_that_they_hold(corner: Project)
         expected = np.where(part == 255, expected, part)
 
     outcome = write_products(corner, "2018")
-    assert list(outcome.figures["cells"]) == ["E42N29"]
+    assert list(outcome.figures["units"]) == ["E42N29"]
     assert outcome.refused == ()
     tile = next(corner.products_folder.glob("swf_2018_005m_e42n29_*.tif"))
     np.testing.assert_array_equal(read_window(tile, grid, window, fill=255), expected)
