@@ -15,6 +15,7 @@ its digest is not compared, and it loads as strictly as any.
 from __future__ import annotations
 
 import os
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -83,8 +84,8 @@ def check_digest(backbone: Backbone, path: Path) -> None:
         # The person called it by the backbone's name: that is the statement asked for below.
         return
     again = (
-        f"see which one it is: bocage models check {path}; or remove it and fetch the right one: bocage models fetch "
-        f"{backbone.name}"
+        f"see which one it is: bocage models check {shlex.quote(str(path))}; or remove it and fetch the right one: "
+        f"bocage models fetch {backbone.name}"
     )
     if weights.size is not None and path.stat().st_size != weights.size:
         raise ModelError(

@@ -87,7 +87,7 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     if missing:
         raise ProjectError(
             f"{project.features_folder} holds no features of production cell {', '.join(missing[:5])}",
-            f"run: bocage features --project {project.folder}",
+            "run: bocage features",
         )
     edition = edition_of(project, profile, mosaic, grid)
     units = units_of(project, edition.convention, islands, region)
