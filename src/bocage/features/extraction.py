@@ -211,15 +211,19 @@ def _remove_stale(project: Project, cells: Iterable[str]) -> None:
 
 
 def _figures(features: gpd.GeoDataFrame) -> dict[str, Any]:
-    by_type = features.groupby("slf_type")["area"].agg(["count", "sum"])
+    by_type = features.groupby("slf_type")["area"].sum()
+    # A feature in several production cells counts in that where it begins: the sum over cells is that of features.
+    begins = features["feature_id"] == features["whole_id"]
     linear = features["slf_class"] == 1
     return {
-        "features": len(features),
+        "features": int(begins.sum()),
         "area_km2": float(features["area"].sum() / 1e6),
         "linear_km": float(features.loc[linear, "length_m"].sum() / 1e3),
         "truncated": int(features["truncated"].sum()),
-        "count_by_type": {str(name): int(row["count"]) for name, row in by_type.iterrows()},
-        "area_km2_by_type": {str(name): float(row["sum"] / 1e6) for name, row in by_type.iterrows()},
+        "count_by_type": {
+            str(name): int(begins[own].sum()) for name, own in features.groupby("slf_type").groups.items()
+        },
+        "area_km2_by_type": {str(name): float(area / 1e6) for name, area in by_type.items()},
     }
 
 
