@@ -77,7 +77,7 @@ class Backbone:
     title
         What it is, in a line.
     parameters
-        Number of the trunk's parameters.
+        Number of the trunk's parameters; what the published model holds fixed is none.
     pretrained_on
         What the weights have seen.
     licence, source, citation
@@ -107,11 +107,13 @@ class Backbone:
     extra: str = ""
 
     def build(self, stochastic_depth: float | None = None) -> Pyramid:
-        """Return the trunk with random weights.
+        """Return the trunk with random weights; what the published model holds fixed is no parameter of it.
 
         Raises
         ------
         MissingExtraError
             If it needs an optional dependency that is not installed.
         """
-        return self.builder(self.stochastic_depth if stochastic_depth is None else stochastic_depth)
+        from bocage.models.pyramid import hold_fixed
+
+        return hold_fixed(self.builder(self.stochastic_depth if stochastic_depth is None else stochastic_depth))
