@@ -56,7 +56,13 @@ class Reconstruction(nn.Module):
             (n, rows, columns).
         hidden
             (n, 4, rows, columns). Nothing of a hidden or invalid pixel reaches the trunk.
+
+        Raises
+        ------
+        ModelError
+            If bands, size or scale are not those of the contract.
         """
+        self.contract.check(images, valid)
         features = self.trunk(self.trunk_input(torch.where(hidden, self.token, scale(images)), valid))
         result = self.lateral[-1](features[-1])
         for lateral, feature in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):
