@@ -81,6 +81,6 @@ def test_the_random_control_of_dofa_knows_where_its_patches_are_and_keeps_knowin
     assert torch.equal(before[0, 1:], fixed_positions(14, 768))
     optimiser = torch.optim.AdamW(trunk.parameters(), lr=1.0, weight_decay=0.5)
     trunk.requires_grad_(True)
-    sum(level.square().mean() for level in trunk(torch.rand(1, 4, 64, 64))).backward()  # type: ignore[union-attr]
+    sum(level.square().mean() for level in trunk(torch.rand(1, 4, 64, 64))).backward()
     optimiser.step()
     assert torch.equal(trunk.state_dict()["encoder.pos_embed"], before)

@@ -28,9 +28,10 @@ from bocage.training.chips import ChipStore
 from bocage.training.evaluation import evaluate, total
 from bocage.training.events import EventLog
 from bocage.training.memory import peak_memory
+from bocage.training.state import STATE, WORKING
 from bocage.training.task import SegmentationTask
 
-STATE, KEPT, LOG, WORKING = "state.ckpt", "kept.safetensors", "log.csv", "training"
+KEPT, LOG = "kept.safetensors", "log.csv"
 _COLUMNS = ("step", "loss", "learning_rate", "iou", "f1", "precision", "recall")
 _LOG_EVERY = 20
 _log = logging.getLogger("bocage")

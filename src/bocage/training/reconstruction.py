@@ -82,6 +82,11 @@ def scale(images: Tensor) -> Tensor:
     return images.float() / 127.5 - 1
 
 
+def running_statistics(trunk: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Return the layers of a trunk that keep running statistics of what they saw."""
+    return [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
 def settle_statistics(trunk: nn.Module, images: Tensor, seen: int) -> None:
     """Move the running statistics of batch normalisation to the mean over the batches seen so far and this one.
 
@@ -95,7 +100,7 @@ def settle_statistics(trunk: nn.Module, images: Tensor, seen: int) -> None:
     seen
         How many batches came before; 0 begins anew.
     """
-    norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = running_statistics(trunk)
     momenta = [norm.momentum for norm in norms]
     training = trunk.training
     for norm in norms:

@@ -11,7 +11,7 @@ from bocage.models.network import channels_last
 from bocage.settings import PretrainingSettings
 from bocage.training.masking import hidden_error
 from bocage.training.memory import is_out_of_memory
-from bocage.training.reconstruction import Reconstruction, scale, settle_statistics
+from bocage.training.reconstruction import Reconstruction, running_statistics, scale, settle_statistics
 from bocage.training.unlabelled import Batch, SceneCrops
 
 _RISE = 0.1
@@ -95,7 +95,9 @@ class ReconstructionTask:
             return math.fsum(torch.stack([self.error(batch) for batch in batches]).tolist()) / len(batches)
 
     def settle(self, crops: SceneCrops) -> None:
-        """Gather the running statistics of the trunk anew, on whole crops."""
+        """Gather the running statistics of the trunk anew, on whole crops; a trunk without any is left alone."""
+        if not running_statistics(self.network.trunk):
+            return
         for seen, batch in enumerate(crops.batches(self.given.steps, _SETTLING_BATCHES)):
             there = batch.to(self.device)
             whole = self.network.trunk_input(scale(there.images), there.valid)
