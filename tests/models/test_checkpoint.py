@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bocage.cli.application import app
 from bocage.errors import ModelError
-from bocage.models import build_network
+from bocage.models import BACKBONES, build_network, find_weights
 from bocage.models.checkpoint import read_checkpoint
 from bocage.models.identification import compare, identify
 from bocage.models.kinds import describe
@@ -79,6 +79,20 @@ def test_a_file_is_told_by_its_tensors(resnet: Path) -> None:
     assert not other.strict
     assert set(other.unexpected) == set(tensors)
     assert "lacks features.0.0.weight" in other.reason
+
+
+def test_a_lite0_is_known_by_its_names_in_any_order_and_a_tensor_too_many_is_named(tmp_path: Path) -> None:
+    published = read_checkpoint(find_weights(BACKBONES["efficientnet_lite0"]))
+    # safetensors keeps no order of its own.
+    save_file({name: tensor.contiguous() for name, tensor in published.items()}, tmp_path / "lite0.safetensors")
+    identity, tensors = identify(tmp_path / "lite0.safetensors")
+    assert identity.backbones == ("efficientnet_lite0",)
+    expected, found = compare("efficientnet_lite0", published).state, compare("efficientnet_lite0", tensors).state
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    more = compare("efficientnet_lite0", {"_blocks.3.extra": torch.ones(1), **published})
+    assert (more.unexpected, more.missing, more.misshapen) == (("_blocks.3.extra",), (), ())
+    fewer = compare("efficientnet_lite0", {name: published[name] for name in published if name != "_bn0.weight"})
+    assert (fewer.unexpected, fewer.missing) == ((), ("encoder.bn1.weight",))
 
 
 def test_what_begins_as_a_swin_and_does_not_attend_is_none() -> None:
