@@ -92,7 +92,7 @@ def check_digest(backbone: Backbone, path: Path) -> None:
             again,
         )
     stated = path.with_name(f"{path.name}{STATED}")
-    known = weights.digest or (stated.read_text(encoding="utf-8")[:_DIGITS].strip() if stated.is_file() else "")
+    known = weights.digest or (stated.read_text(encoding="utf-8", errors="replace")[:_DIGITS].strip() if stated.is_file() else "")
     if not known:
         raise ModelError(
             f"the publisher of {path.name} states no SHA-256, so nobody can tell whether {path} is that file",
