@@ -109,6 +109,8 @@ def test_the_command_tells_and_its_status_says_whether_it_loads(resnet: Path, tm
     told = run.invoke(app, ["models", "check", str(resnet), "--json"])
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["loads_into"] == ["resnet50"]
+    for_a_person = run.invoke(app, ["models", "check", str(resnet)]).stdout
+    assert "loads_into: resnet50\nknown_as: none\n" in for_a_person
     refused = run.invoke(app, ["models", "check", str(resnet), "--backbone", "swin_v2_b", "--json"])
     assert refused.exit_code == 1
     result = json.loads(refused.stdout)
@@ -134,5 +136,6 @@ def test_a_trunk_that_was_saved_is_taken_and_one_of_another_backbone_refused(tmp
     second = build_network("efficientnet_lite0", pretrained=True, weights=path)
     for name, value in second.trunk.state_dict().items():
         assert torch.equal(value, first.trunk.state_dict()[name])
+    assert describe(read_checkpoint(path)).startswith("the trunk of a backbone as Bocage keeps it")
     with pytest.raises(ModelError, match="is not a trunk of resnet50"):
         build_network("resnet50", pretrained=False, weights=path)

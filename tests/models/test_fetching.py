@@ -286,6 +286,16 @@ def test_the_weights_of_a_package_are_the_known_file(folder: Path) -> None:
     assert hashlib.sha256(path.read_bytes()).hexdigest() == BACKBONES["efficientnet_lite0"].weights.digest
 
 
+def test_a_file_by_the_name_of_the_backbone_goes_before_the_published_one(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "efficientnet_lite0.safetensors").write_bytes(b"mine")
+    assert find_weights(BACKBONES["efficientnet_lite0"]) == folder / "efficientnet_lite0.safetensors"
+    known = BACKBONES["resnet50"]
+    (folder / known.weights.file).write_bytes(b"published")
+    (folder / "resnet50.pth").write_bytes(b"mine")
+    assert find_weights(known) == folder / "resnet50.pth"
+
+
 def test_missing_weights_are_told_with_what_to_do_and_where(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match=r"resnet50-11ad3fa6.pth is missing\n.*bocage models fetch resnet50"):
         find_weights(BACKBONES["resnet50"])

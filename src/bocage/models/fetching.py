@@ -7,13 +7,13 @@ is told the tag of the file that the part is of, so that a file which changed in
 from __future__ import annotations
 
 import email.message
-import errno
 import http.client
 import os
 import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -124,13 +124,7 @@ def fetch_weights(
 
 def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None) -> None:
     """Fill ``part``, going on where it ends, trying a few times as long as each try brings something."""
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError:
-        # A bracket that is opened and not closed.
-        scheme = ""
-    if scheme not in {"http", "https"}:
-        raise ModelError(f"{url} is not an address of the web", "give one that begins with https://")
+    scheme = _scheme(url)
     tag = part.with_name(f"{part.name}.tag")
     for _ in range(_TRIES):
         before = part.stat().st_size if part.is_file() else 0
@@ -146,7 +140,7 @@ def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None)
                     continue
                 raise _answered(error.code, url, backbone) from error
         except http.client.InvalidURL as error:
-            raise ModelError(f"{url} is not an address of the web: {error}", "write it as a browser shows it") from error
+            raise ModelError(f"{url} is not an address of the web", f"mend what is wrong in it: {error}") from error
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             if isinstance(error, urllib.error.URLError) and before == (part.stat().st_size if part.is_file() else 0):
                 proxy = urllib.request.getproxies().get(scheme)
@@ -170,6 +164,14 @@ def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None)
     # Without a tag the next try cannot know that the rest would be of the same file.
     then = "it goes on" if tag.is_file() else "this server does not let it go on, so it begins anew"
     raise ModelError(f"the connection to {url} broke after {there} bytes", f"run the same command again: {then}")
+
+
+def _scheme(url: str) -> str:
+    # A bracket that is opened and not closed is an error; it may as well be no scheme.
+    with suppress(ValueError):
+        if (scheme := urlsplit(url).scheme) in {"http", "https"}:
+            return scheme
+    raise ModelError(f"{url} is not an address of the web", "give one that begins with https://")
 
 
 def _fill(url: str, part: Path, tag: Path, advance: Advance | None) -> bool:

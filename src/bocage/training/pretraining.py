@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import logging
 import math
-import pickle
 import shutil
 import time
 from collections.abc import Mapping
@@ -39,6 +37,7 @@ from bocage.training.ground import Choice, choose_ground
 from bocage.training.masking import hidden_error, mean_colour
 from bocage.training.reconstruction import Reconstruction, scale
 from bocage.training.reconstruction_task import ReconstructionTask
+from bocage.training.state import NOTE, noted_digest, read_state
 from bocage.training.unlabelled import Batch, SceneCrops, split_grounds
 
 LOG, STATE = "log.csv", "state.ckpt"
@@ -118,7 +117,7 @@ class _Start:
 
 
 def _find_start(project: Project, backbone: str, name: str, *, from_scratch: bool) -> _Start:
-    own_licence = "none of the weights; that of the scenes"
+    own_licence = "that of the scenes"
     if backbone in FORESTS:
         raise ModelError(
             f"{backbone!r} is no network and cannot be pretrained", "choose one that bocage models list names"
@@ -275,15 +274,11 @@ def _keep(path: Path, task: ReconstructionTask, step: int, rows: list[dict[str, 
 
 def _resume(working: Path, inputs: str) -> dict[str, Any] | None:
     """Return the state to resume from, or None after clearing what other inputs left behind."""
-    note, path = working / "inputs.json", working / STATE
-    if path.is_file() and note.is_file() and json.loads(note.read_text(encoding="utf-8"))["digest"] == inputs:
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}", f"remove {working} and pretrain again") from error
-        return state
+    path = working / STATE
+    if path.is_file() and noted_digest(working) == inputs:
+        return read_state(path)
     shutil.rmtree(working, ignore_errors=True)
-    write_json(note, {"digest": inputs})
+    write_json(working / NOTE, {"digest": inputs})
     return None
 
 

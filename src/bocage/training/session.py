@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import pickle
 import shutil
 import signal
 import warnings
@@ -26,6 +24,7 @@ from bocage.training.chips import ChipStore
 from bocage.training.crops import Crops
 from bocage.training.journal import KEPT, STATE, WORKING, Journal, Progress
 from bocage.training.precision import choose_precision
+from bocage.training.state import NOTE, check_weights, noted_digest, read_state
 from bocage.training.task import SegmentationTask
 
 _log = logging.getLogger("bocage")
@@ -94,29 +93,21 @@ def learn(
             raise KeyboardInterrupt from error
     if run.devices > 1:
         # What other processes learnt is known from what they wrote.
-        return Progress(**_read_state(working / STATE)["journal"]["progress"])
+        return Progress(**read_state(working / STATE)["journal"]["progress"])
     return journal.progress
 
 
 def _resume(working: Path, digest: str) -> dict[str, Any] | None:
     """Return the state to resume from, or None after clearing what other inputs left behind."""
-    note, path = working / "inputs.json", working / STATE
-    there = all(one.is_file() for one in (note, path, working / KEPT))
-    if there and json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
-        state = _read_state(path)
+    path, kept = working / STATE, working / KEPT
+    if path.is_file() and kept.is_file() and noted_digest(working) == digest:
+        state = read_state(path)
+        check_weights(kept)
         _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
         return state
     shutil.rmtree(working, ignore_errors=True)
-    write_json(note, {"digest": digest})
+    write_json(working / NOTE, {"digest": digest})
     return None
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}", f"remove {path.parent} and train again") from error
-    return state
 
 
 @contextmanager
