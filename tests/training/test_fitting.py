@@ -1,6 +1,7 @@
 """Training ends with a package; a killed run ends with the same one; a finished run is left alone."""
 
 import csv
+import itertools
 import json
 import logging
 from pathlib import Path
@@ -20,6 +21,7 @@ from bocage.training import train_models
 from bocage.training.chips import digest_chips, survey
 from bocage.training.evaluation import predict_chip
 from bocage.training.journal import Journal
+from bocage.training.loss import masked_loss
 from tests.training.fakes import build, scenery, short_run
 
 
@@ -146,10 +148,14 @@ def test_a_state_of_other_inputs_is_not_taken_up(tmp_path: Path, monkeypatch: py
 def test_a_damaged_state_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = build(tmp_path, (short_run(steps=2),))
     _stop_before_the_package(project, monkeypatch)
-    path = project.models_folder / "slf" / "training" / "state.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(TrainingError, match=r"state\.ckpt cannot be read"):
-        train_models(project)
+    for name in ("state.ckpt", "inputs.json", "kept.safetensors"):
+        path = project.models_folder / "slf" / "training" / name
+        whole = path.read_bytes()
+        for damaged in (whole[: len(whole) // 2], b""):
+            path.write_bytes(damaged)
+            with pytest.raises(TrainingError, match=rf"{name} cannot be read: .*\n.*remove {path.parent} and"):
+                train_models(project)
+        path.write_bytes(whole)
 
 
 def test_an_interrupt_stays_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +186,23 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
     with pytest.raises(TrainingError, match="run slf: the loss is nan at step 1") as caught:
         train_models(build(tmp_path, (short_run(),)))
     assert "learning_rate" in caught.value.mend
+
+
+def test_a_loss_that_is_not_finite_is_told_by_its_step_and_nothing_of_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss, asked = masked_loss, itertools.count(1)
+
+    def breaks(*given: Any, **options: Any) -> torch.Tensor:
+        return loss(*given, **options) * (float("inf") if next(asked) == 5 else 1)
+
+    monkeypatch.setattr("bocage.training.task.masked_loss", breaks)
+    project = build(tmp_path, (short_run(steps=8, validate_every=3, select="last"),))
+    with pytest.raises(TrainingError, match="the loss is inf at step 5"):
+        train_models(project)
+    working = project.models_folder / "slf" / "training"
+    assert torch.load(working / "state.ckpt", weights_only=True)["task"]["step"] == 3
+    assert all(one.isfinite().all() for one in load_file(working / "kept.safetensors").values())
 
 
 def test_an_unknown_backbone_of_a_later_run_is_told_before_the_first_is_trained(tmp_path: Path) -> None:

@@ -35,9 +35,10 @@ from bocage.training.chips import Chip, ChipStore, digest_chips, survey
 from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
 from bocage.training.forest_fitting import fit_forest, forest_inputs
-from bocage.training.journal import KEPT, WORKING
+from bocage.training.journal import KEPT
 from bocage.training.precision import choose_precision
 from bocage.training.session import learn
+from bocage.training.state import WORKING
 from bocage.training.weighting import Weighting
 
 RECEIPT = "training.json"
@@ -245,7 +246,7 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
             return None
         load_model(folder)
         figures_of_run: dict[str, Any] = receipt["figures"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError, ModelError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, ModelError):
         # No receipt, or none that holds: the run is trained again, which mends whatever was wrong.
         return None
     return figures_of_run
@@ -255,7 +256,7 @@ def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dic
     """Return the figures of the NDVI threshold, fitted on the chips to train with and scored on the test chips."""
     path = project.models_folder / _RIVAL
     # Without a file, or with one that does not hold, the threshold is fitted anew.
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         if content["digest"] == chips:
             kept: dict[str, Any] = content["figures"]

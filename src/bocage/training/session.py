@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import pickle
-import shutil
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
@@ -19,13 +15,13 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
 from bocage.errors import TrainingError
-from bocage.files import write_json
 from bocage.settings import RunSettings
 from bocage.training.batches import CropModule
 from bocage.training.chips import ChipStore
 from bocage.training.crops import Crops
-from bocage.training.journal import KEPT, STATE, WORKING, Journal, Progress
+from bocage.training.journal import KEPT, Journal, Progress
 from bocage.training.precision import choose_precision
+from bocage.training.state import STATE, WORKING, read_state, take_up
 from bocage.training.task import SegmentationTask
 
 _log = logging.getLogger("bocage")
@@ -51,13 +47,15 @@ def learn(
         If the loss is not finite, a single crop does not fit into memory, or the state cannot be read.
     """
     working = folder / WORKING
-    state = _resume(working, digest)
+    state = take_up(working, digest, KEPT)
+    if state is not None:
+        _log.info("run %s: going on after step %d", run.name, state["task"]["step"])
     try:
         task = SegmentationTask(network, run, state and state["task"])
     except RuntimeError as error:
         raise TrainingError(
             f"{working / STATE} is of another network: {str(error).splitlines()[0]}",
-            f"remove {working} and train again",
+            f"remove {working} and run the same command again",
         ) from error
     journal = Journal(folder, run, validation, state and state["journal"])
     if journal.progress.stopped or task.first >= run.steps:
@@ -94,29 +92,8 @@ def learn(
             raise KeyboardInterrupt from error
     if run.devices > 1:
         # What other processes learnt is known from what they wrote.
-        return Progress(**_read_state(working / STATE)["journal"]["progress"])
+        return Progress(**read_state(working)["journal"]["progress"])
     return journal.progress
-
-
-def _resume(working: Path, digest: str) -> dict[str, Any] | None:
-    """Return the state to resume from, or None after clearing what other inputs left behind."""
-    note, path = working / "inputs.json", working / STATE
-    there = all(one.is_file() for one in (note, path, working / KEPT))
-    if there and json.loads(note.read_text(encoding="utf-8"))["digest"] == digest:
-        state = _read_state(path)
-        _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
-        return state
-    shutil.rmtree(working, ignore_errors=True)
-    write_json(note, {"digest": digest})
-    return None
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}", f"remove {path.parent} and train again") from error
-    return state
 
 
 @contextmanager
