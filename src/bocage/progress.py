@@ -1,4 +1,4 @@
-"""Progress bars on standard error, for every step that a person waits for."""
+"""Progress bars on standard error, for every step that a person waits for, and the words for how long it takes."""
 
 from __future__ import annotations
 
@@ -71,6 +71,15 @@ def track[T](items: Iterable[T], description: str, total: int | None = None) -> 
         for item in items:
             yield item
             advance(1)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min" if seconds >= 600 else f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -72,8 +72,8 @@ def test_a_plan_in_words() -> None:
     assert (
         words["measured"] == "1 chips/s a worker, 5 MB/s, efficiency 0.90, 2 s a tile, 0.05 s a scene of it, by a test"
     )
-    assert words["time"] == "1.33 hours, 8.00 EUR"
-    assert in_words({**figures, "hours": 0.05})["time"].startswith("3 minutes")
-    assert in_words({**figures, "hours": 0.002})["time"].startswith("7.2 seconds")
+    assert words["time"] == "80 min, 8.00 EUR"
+    assert in_words({**figures, "hours": 0.05})["time"].startswith("3.0 min")
+    assert in_words({**figures, "hours": 0.002})["time"].startswith("7.2 s")
     nothing = in_words({**figures, "rates": None, "tiles_to_map": 0})
     assert nothing["time"] == "nothing to map"

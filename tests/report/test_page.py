@@ -21,7 +21,7 @@ from bocage.chain import inputs_digest
 from bocage.project import Project
 from bocage.report import write_report
 from bocage.report.album import collect
-from bocage.report.page import duration, gather
+from bocage.report.page import gather
 from bocage.stages import stage_named
 
 HARNESS = """<!doctype html><link rel="icon" href="data:,">
@@ -140,13 +140,6 @@ def test_what_the_benchmark_found_is_told_and_its_page_is_made_anew(
     assert "Fewer annotations" in page
     assert "<strong>forest.</strong> IoU &lt;0.8&gt;: it fails." in page
     assert base64.b64encode(picture.tobytes()).decode() in page
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.25, "0.2 s"), (42, "42 s"), (212, "3.5 min"), (1500, "25 min"), (9000, "2.5 h")]
-)
-def test_duration(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 @contextmanager

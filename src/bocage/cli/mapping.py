@@ -9,6 +9,7 @@ import typer
 from bocage.chain import run_stage
 from bocage.cli.options import HERE, AsJson, ProjectFolder, answer, finish
 from bocage.processes import keep_memory
+from bocage.progress import duration
 from bocage.project import Project
 from bocage.settings import MachineSettings
 
@@ -72,7 +73,7 @@ def in_words(figures: dict[str, Any]) -> dict[str, str]:
         pace = f"{machine['workers']} workers, {machine['chips_per_second']:.4g} chips/s"
         words[f"{machine['count']} x {machine['name']}"] = f"{pace}, held up by {machine['bottleneck']}"
     costs = ", ".join(f"{cost:.2f} {currency}" for currency, cost in figures["costs"].items())
-    words["time"] = _duration(figures["hours"]) + (f", {costs}" if costs else "")
+    words["time"] = duration(3600 * figures["hours"]) + (f", {costs}" if costs else "")
     words["bottleneck"] = figures["bottleneck"]
     return words
 
@@ -83,14 +84,6 @@ def _size(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count / 1000:.3g} kB"
-
-
-def _duration(hours: float) -> str:
-    """Return a time in the unit that suits it."""
-    for size, unit in ((1.0, "hours"), (60.0, "minutes")):
-        if hours * size >= 1:
-            return f"{hours * size:.3g} {unit}"
-    return f"{hours * 3600:.3g} seconds"
 
 
 def _chosen(project: Project, given: list[str] | None) -> list[MachineSettings]:

@@ -14,6 +14,7 @@ from bocage.features.profiles import profile_of
 from bocage.files import write_text
 from bocage.mapping import mosaic_tiles
 from bocage.outcome import Outcome
+from bocage.progress import duration
 from bocage.project import Project
 from bocage.report.album import Picture, collect, read_features, read_samples
 from bocage.report.evenness import picture_evenness, read_evenness
@@ -103,15 +104,6 @@ def scene_count(project: Project) -> int | None:
 
     rows: int = pq.read_metadata(project.scenes_file).num_rows
     return rows
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as a person says it."""
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min" if seconds >= 600 else f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
