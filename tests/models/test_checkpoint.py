@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bocage.cli.application import app
 from bocage.errors import ModelError
-from bocage.models import build_network
+from bocage.models import BACKBONES, build_network, find_weights
 from bocage.models.checkpoint import read_checkpoint
 from bocage.models.identification import compare, identify
 from bocage.models.kinds import describe
@@ -81,6 +81,20 @@ def test_a_file_is_told_by_its_tensors(resnet: Path) -> None:
     assert "lacks features.0.0.weight" in other.reason
 
 
+def test_a_lite0_is_known_by_its_names_in_any_order_and_a_tensor_too_many_is_named(tmp_path: Path) -> None:
+    published = read_checkpoint(find_weights(BACKBONES["efficientnet_lite0"]))
+    # safetensors keeps no order of its own.
+    save_file({name: tensor.contiguous() for name, tensor in published.items()}, tmp_path / "lite0.safetensors")
+    identity, tensors = identify(tmp_path / "lite0.safetensors")
+    assert identity.backbones == ("efficientnet_lite0",)
+    expected, found = compare("efficientnet_lite0", published).state, compare("efficientnet_lite0", tensors).state
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    more = compare("efficientnet_lite0", {"_blocks.3.extra": torch.ones(1), **published})
+    assert (more.unexpected, more.missing, more.misshapen) == (("_blocks.3.extra",), (), ())
+    fewer = compare("efficientnet_lite0", {name: published[name] for name in published if name != "_bn0.weight"})
+    assert (fewer.unexpected, fewer.missing) == ((), ("encoder.bn1.weight",))
+
+
 def test_what_begins_as_a_swin_and_does_not_attend_is_none() -> None:
     from torchvision.models import mobilenet_v3_small, swin_t
 
@@ -95,6 +109,8 @@ def test_the_command_tells_and_its_status_says_whether_it_loads(resnet: Path, tm
     told = run.invoke(app, ["models", "check", str(resnet), "--json"])
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["loads_into"] == ["resnet50"]
+    for_a_person = run.invoke(app, ["models", "check", str(resnet)]).stdout
+    assert "loads_into: resnet50\nknown_as: none\n" in for_a_person
     refused = run.invoke(app, ["models", "check", str(resnet), "--backbone", "swin_v2_b", "--json"])
     assert refused.exit_code == 1
     result = json.loads(refused.stdout)
@@ -120,5 +136,6 @@ def test_a_trunk_that_was_saved_is_taken_and_one_of_another_backbone_refused(tmp
     second = build_network("efficientnet_lite0", pretrained=True, weights=path)
     for name, value in second.trunk.state_dict().items():
         assert torch.equal(value, first.trunk.state_dict()[name])
+    assert describe(read_checkpoint(path)).startswith("the trunk of a backbone as Bocage keeps it")
     with pytest.raises(ModelError, match="is not a trunk of resnet50"):
         build_network("resnet50", pretrained=False, weights=path)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bocage.cli.application import app
-from bocage.errors import ModelError
+from bocage.errors import ModelError, StorageError
 from bocage.models import BACKBONES, fetch_weights, find_weights
 from bocage.models.backbone import Backbone
 from bocage.models.weights import WEIGHTS_VARIABLE
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         begin = 0
         if asked and does.ranges and self.headers.get("If-Range") == does.tag:
             begin = int(asked.removeprefix("bytes=").rstrip("-"))
-        if begin >= len(CONTENT):
+        if asked and begin >= len(CONTENT):
             self.send_response(416)
             self.end_headers()
             return
@@ -175,14 +175,42 @@ def test_a_page_is_not_taken_for_a_file(server: Server, folder: Path) -> None:
 def test_a_server_that_is_not_there_and_an_address_of_no_server_are_told(folder: Path) -> None:
     with pytest.raises(ModelError, match="cannot be reached"):
         fetch_weights(entry("http://127.0.0.1:9/weights.pth"))
-    with pytest.raises(ModelError, match="not an address of the web"):
-        fetch_weights(entry("file:///weights.pth"))
+    for address in ("file:///weights.pth", "http://[::1", "http://127.0.0.1:9/two words", "http://127.0.0.1:nine/"):
+        with pytest.raises(ModelError, match="not an address of the web"):
+            fetch_weights(entry(address))
 
 
 def test_the_proxy_of_the_environment_is_asked(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with pytest.raises(ModelError, match="check the network and the proxy of HTTP_PROXY"):
+        fetch_weights(entry("http://weights.invalid/weights.pth"))
     monkeypatch.setenv("http_proxy", server.url.removesuffix("/weights.pth"))
     assert fetch_weights(entry("http://weights.invalid/weights.pth")).path.read_bytes() == CONTENT
     assert server.behaviour.asked[0][0] == "http://weights.invalid/weights.pth"
+
+
+@pytest.mark.parametrize("place", ["", "weights"])
+def test_a_file_in_the_place_of_the_folder_is_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path / "file" / place))
+    with pytest.raises(StorageError, match="could not be written"):
+        fetch_weights(entry(server.url))
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(server: Server, folder: Path) -> None:
+    (folder / "weights.pth").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"weights\.pth could not be written"):
+        fetch_weights(entry(server.url))
+
+
+def test_nothing_is_not_taken_for_a_file(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.CONTENT", b"")
+    server.behaviour.ranges = False
+    with pytest.raises(ModelError, match="gave an empty file"):
+        fetch_weights(entry(server.url, digest="", size=None), unverified=True)
+    assert not (folder / "weights.pth").exists()
 
 
 def test_where_no_digest_is_known_the_person_has_to_say_so(server: Server, folder: Path) -> None:
@@ -203,6 +231,9 @@ def test_where_no_digest_is_known_the_person_has_to_say_so(server: Server, folde
         find_weights(unknown)
     stated.unlink()
     with pytest.raises(ModelError, match="nobody can tell"):
+        find_weights(unknown)
+    stated.write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelError, match="SHA-256 differs"):
         find_weights(unknown)
 
 
@@ -253,6 +284,16 @@ def test_the_command_fetches_once_and_refuses_another_file(server: Server, folde
 def test_the_weights_of_a_package_are_the_known_file(folder: Path) -> None:
     path = find_weights(BACKBONES["efficientnet_lite0"])
     assert hashlib.sha256(path.read_bytes()).hexdigest() == BACKBONES["efficientnet_lite0"].weights.digest
+
+
+def test_a_file_by_the_name_of_the_backbone_goes_before_the_published_one(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "efficientnet_lite0.safetensors").write_bytes(b"mine")
+    assert find_weights(BACKBONES["efficientnet_lite0"]) == folder / "efficientnet_lite0.safetensors"
+    known = BACKBONES["resnet50"]
+    (folder / known.weights.file).write_bytes(b"published")
+    (folder / "resnet50.pth").write_bytes(b"mine")
+    assert find_weights(known) == folder / "resnet50.pth"
 
 
 def test_missing_weights_are_told_with_what_to_do_and_where(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

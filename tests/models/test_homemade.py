@@ -31,7 +31,7 @@ NOTE_OF = HomemadeBackbone(
     name="county",
     backbone="efficientnet_lite0",
     start="random",
-    licence="none of the weights; that of the scenes",
+    licence="that of the scenes",
     bands=("red", "green", "blue", "nir"),
     resolution=1.2,
     stretch="none",
@@ -199,14 +199,14 @@ def test_a_file_in_place_of_the_published_one_is_known_by_its_digest(
         own.write_bytes(content)
         found.append(resolve_backbone(project, "resnet50", pretrained=True))
     assert found[0] != found[1]
-    assert "resnet50.safetensors in place of the published file, SHA-256 7692c3ad" in found[0].source
+    assert found[0].source.startswith("resnet50.safetensors, which stands in place of the published file, SHA-256 7692")
     assert found[0].licence.startswith("not known")
     assert resolve_backbone(project, "resnet50", pretrained=False) == Trunk("resnet50")
-    # The published file is that whatever it is called, and it goes first under its own name.
+    # The published file is that whatever it is called; under its own name the registry knows its digest.
     published = dataclasses.replace(BACKBONES["resnet50"].weights, digest=found[1].source[-64:])
     known = dataclasses.replace(BACKBONES["resnet50"], weights=published)
     with monkeypatch.context() as patch:
         patch.setattr("bocage.models.homemade.BACKBONES", {"resnet50": known})
         assert resolve_backbone(project, "resnet50", pretrained=True) == Trunk("resnet50")
-    (own.parent / BACKBONES["resnet50"].weights.file).write_bytes(b"")
+    own.replace(own.parent / BACKBONES["resnet50"].weights.file)
     assert resolve_backbone(project, "resnet50", pretrained=True) == Trunk("resnet50")

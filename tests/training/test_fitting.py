@@ -148,10 +148,14 @@ def test_a_state_of_other_inputs_is_not_taken_up(tmp_path: Path, monkeypatch: py
 def test_a_damaged_state_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = build(tmp_path, (short_run(steps=2),))
     _stop_before_the_package(project, monkeypatch)
-    path = project.models_folder / "slf" / "training" / "state.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(TrainingError, match=r"state\.ckpt cannot be read"):
-        train_models(project)
+    for name in ("state.ckpt", "inputs.json", "kept.safetensors"):
+        path = project.models_folder / "slf" / "training" / name
+        whole = path.read_bytes()
+        for damaged in (whole[: len(whole) // 2], b""):
+            path.write_bytes(damaged)
+            with pytest.raises(TrainingError, match=rf"{name} cannot be read: .*\n.*remove {path.parent} and"):
+                train_models(project)
+        path.write_bytes(whole)
 
 
 def test_an_interrupt_stays_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,10 +128,13 @@ def test_a_damaged_state_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         patch.setattr("bocage.training.pretraining.save_homemade", stop)
         with pytest.raises(MemoryError):
             _pretrain(project)
-    path = project.backbones_folder / NAME / "training" / "state.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(TrainingError, match=r"state\.ckpt cannot be read"):
-        _pretrain(project)
+    for name in ("state.ckpt", "inputs.json"):
+        path = project.backbones_folder / NAME / "training" / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(TrainingError, match=rf"{name} cannot be read: .*\n.*remove {path.parent} and"):
+            _pretrain(project)
+        path.write_bytes(whole)
 
 
 def test_a_run_takes_it_by_its_name(tmp_path: Path, done: tuple[Project, dict[str, Any]]) -> None:

@@ -104,4 +104,6 @@ def finish(receipts: Sequence[Receipt], *, as_json: bool) -> None:
 def _in_words(value: object) -> str:
     if isinstance(value, str) and _DIGEST.fullmatch(value):
         return value[:12]  # enough to tell two apart; --json and the receipt have all of it
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(one) for one in value) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)

@@ -35,9 +35,11 @@ def card_of(description: ModelDescription, digest: str, parameters: int) -> str:
         "",
     ]
     if description.pretrained:
-        # What the project pretrained itself is not the file that the backbone's entry tells of.
-        published = f": {known.source}, {known.citation}" if known and description.source == known.pretrained_on else ""
-        lines.append(f"It began with weights that had seen {description.source}{published}.")
+        if known and description.source == known.pretrained_on:
+            lines.append(f"It began with weights that had seen {description.source}: {known.source}, {known.citation}.")
+        else:
+            # What the project pretrained itself is not the file that the backbone's entry tells of.
+            lines.append(f"It began with the weights of {description.source}.")
         if description.licence:
             lines.append(f"Their licence, **{description.licence}**, binds whoever passes this model on.")
     else:

@@ -7,13 +7,13 @@ is told the tag of the file that the part is of, so that a file which changed in
 from __future__ import annotations
 
 import email.message
-import errno
 import http.client
 import os
 import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,7 +73,7 @@ def fetch_weights(
     ModelError
         If the server refuses or lacks the file, the connection breaks, or the file is not the known one.
     StorageError
-        If the disk is full.
+        If the disk is full or the folder cannot be written.
     """
     weights = backbone.weights
     digest = digest.lower()
@@ -102,6 +102,9 @@ def fetch_weights(
     _download(source, part, backbone, advance)
     found = digest_file(part)
     size = part.stat().st_size
+    if not size:
+        part.unlink()
+        raise ModelError(f"{source} gave an empty file", "try again later, or fetch from another address with --url")
     if not found.startswith(expected) or (weights.size is not None and size != weights.size):
         part.unlink()
         raise ModelError(
@@ -112,14 +115,16 @@ def fetch_weights(
     if not weights.digest:
         # First, since a file of which nothing is said is refused.
         write_text(path.with_name(f"{path.name}{STATED}"), f"{found}  {path.name}\n")
-    part.replace(path)
+    try:
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path} could not be written: {error.strerror}", "move away what stands there") from error
     return Fetched(path, found, fetched=True)
 
 
 def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None) -> None:
     """Fill ``part``, going on where it ends, trying a few times as long as each try brings something."""
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise ModelError(f"{url} is not an address of the web", "give one that begins with https://")
+    scheme = _scheme(url)
     tag = part.with_name(f"{part.name}.tag")
     for _ in range(_TRIES):
         before = part.stat().st_size if part.is_file() else 0
@@ -134,25 +139,39 @@ def _download(url: str, part: Path, backbone: Backbone, advance: Advance | None)
                     tag.unlink()
                     continue
                 raise _answered(error.code, url, backbone) from error
+        except http.client.InvalidURL as error:
+            raise ModelError(f"{url} is not an address of the web", f"mend what is wrong in it: {error}") from error
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             if isinstance(error, urllib.error.URLError) and before == (part.stat().st_size if part.is_file() else 0):
+                proxy = urllib.request.getproxies().get(scheme)
+                look = f"the proxy of {scheme.upper()}_PROXY" if proxy else "behind a proxy, set HTTPS_PROXY"
                 raise ModelError(
                     f"{url} cannot be reached: {error.reason}",
-                    "check the network; behind a proxy, set HTTPS_PROXY; without internet, bring the file from another "
-                    f"machine to {part.with_suffix('')}",
+                    f"check the network{' and ' if proxy else '; '}{look}; without internet, bring the file from "
+                    f"another machine to {part.with_suffix('')}",
                 ) from error
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
-                raise StorageError(
-                    f"{part} could not be written: {os.strerror(error.errno)}",
-                    "free some space or name another folder in BOCAGE_WEIGHTS; what has come is kept",
-                ) from error
-            raise
+            if error.errno is None:
+                raise
+            raise StorageError(
+                f"{part} could not be written: {os.strerror(error.errno)}",
+                "free some space or name another folder in BOCAGE_WEIGHTS; what has come is kept",
+            ) from error
         after = part.stat().st_size if part.is_file() else 0
         if after <= before:
             break
     there = part.stat().st_size if part.is_file() else 0
-    raise ModelError(f"the connection to {url} broke after {there} bytes", "run the same command again: it goes on")
+    # Without a tag the next try cannot know that the rest would be of the same file.
+    then = "it goes on" if tag.is_file() else "this server does not let it go on, so it begins anew"
+    raise ModelError(f"the connection to {url} broke after {there} bytes", f"run the same command again: {then}")
+
+
+def _scheme(url: str) -> str:
+    # A bracket that is opened and not closed is an error; it may as well be no scheme.
+    with suppress(ValueError):
+        if (scheme := urlsplit(url).scheme) in {"http", "https"}:
+            return scheme
+    raise ModelError(f"{url} is not an address of the web", "give one that begins with https://")
 
 
 def _fill(url: str, part: Path, tag: Path, advance: Advance | None) -> bool:
@@ -195,8 +214,9 @@ def _goes_on(headers: email.message.Message, begin: int) -> bool:
 
 def _answered(code: int, url: str, backbone: Backbone) -> ModelError:
     if code in _REFUSED or (code == http.HTTPStatus.NOT_FOUND and backbone.weights.gated):
+        first = "accept it in a browser, download the file" if backbone.weights.gated else "download it in a browser"
         return ModelError(
             f"{url} asks for a sign-in ({code}); licence: {backbone.licence}",
-            f"accept it in a browser, download the file and put it at {weights_folder() / backbone.weights.file}",
+            f"{first} and put it at {weights_folder() / backbone.weights.file}",
         )
     return ModelError(f"{url} answered {code}", "try again later, or fetch from another address with --url")

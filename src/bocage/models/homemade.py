@@ -174,7 +174,7 @@ def _own_file(backbone: Backbone) -> str:
     digest, published = digest_file(path), backbone.weights.digest
     if published and digest.startswith(published):
         return ""
-    return f"what nobody stated: {path.name} in place of the published file, SHA-256 {digest}"
+    return f"{path.name}, which stands in place of the published file, SHA-256 {digest}"
 
 
 def warn_of_other_pixels(project: Project, note: HomemadeBackbone) -> None:

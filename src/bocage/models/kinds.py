@@ -11,6 +11,7 @@ _SWIN = re.compile(r"^(.*?)features\.0\.0\.weight$")
 _RESNET = re.compile(r"^(.*?)conv1\.weight$")
 _BLOCK = re.compile(r"(?:blocks|transformer\.layers)\.(\d+)\.")
 _SIZES = {96: "T or S", 128: "B", 192: "L"}
+_TRUNK = "the trunk of a backbone as Bocage keeps it; runs take what bocage pretrain made by the name of its folder"
 _BANDS = {
     2: "Sentinel-1",
     3: "red, green, blue",
@@ -38,6 +39,7 @@ def _transformer(tensors: Mapping[str, Tensor]) -> str:
     kinds = {
         "a Swin of DEO": "feat_extr.conv_rgb.0.weight" in tensors,
         "a whole network of Bocage, not the weights of a backbone": any(name.startswith("trunk.") for name in tensors),
+        _TRUNK: all(name.startswith("encoder.") for name in tensors),
         "a Panopticon transformer": any("conv3d" in name for name in tensors),
         f"an encoder of Clay, {blocks} blocks": any(name.startswith("model.encoder.") for name in tensors),
         f"a DOFA transformer of {blocks} blocks": any("weight_generator" in name for name in tensors),

@@ -15,6 +15,7 @@ its digest is not compared, and it loads as strictly as any.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -40,18 +41,15 @@ def weights_folder() -> Path:
 def locate_weights(backbone: Backbone) -> Path | None:
     """Return where the weights of a backbone lie, unchecked, or None.
 
-    A file that the person calls ``NAME.safetensors`` or ``NAME.pth`` in the folder stands for the published one.
+    A file that the person calls ``NAME.safetensors`` or ``NAME.pth`` in the folder goes before the published one.
     """
-    weights = backbone.weights
-    candidates = []
+    weights, folder = backbone.weights, weights_folder()
+    candidates = [folder / f"{backbone.name}.safetensors", folder / f"{backbone.name}.pth"]
     if weights.package:
-        try:
+        # Not installed, the folder may still hold the file.
+        with suppress(ModuleNotFoundError):
             candidates.append(Path(str(files(weights.package))) / weights.member)
-        except ModuleNotFoundError:
-            # Not installed: the folder may still hold the file.
-            candidates = []
-    folder = weights_folder()
-    candidates += [folder / name for name in (weights.file, f"{backbone.name}.safetensors", f"{backbone.name}.pth")]
+    candidates.append(folder / weights.file)
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -97,7 +95,8 @@ def check_digest(backbone: Backbone, path: Path) -> None:
             again,
         )
     stated = path.with_name(f"{path.name}{STATED}")
-    known = weights.digest or (stated.read_text(encoding="utf-8")[:_DIGITS].strip() if stated.is_file() else "")
+    said = stated.read_text(encoding="utf-8", errors="replace") if stated.is_file() else ""
+    known = weights.digest or said[:_DIGITS].strip()
     if not known:
         raise ModelError(
             f"the publisher of {path.name} states no SHA-256, so nobody can tell whether {path} is that file",

@@ -278,7 +278,7 @@ def _finished(folder: Path, digest: str) -> dict[str, Any] | None:
             return None
         load_model(folder)
         figures_of_run: dict[str, Any] = receipt["figures"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError, ModelError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, ModelError):
         # No receipt, or none that holds: the run is trained again, which mends whatever was wrong.
         return None
     return figures_of_run
@@ -288,7 +288,7 @@ def _rival(project: Project, stores: Mapping[str, ChipStore], chips: str) -> dic
     """Return the figures of the NDVI threshold, fitted on the chips to train with and scored on the test chips."""
     path = project.models_folder / _RIVAL
     # Without a file, or with one that does not hold, the threshold is fitted anew.
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         if content["digest"] == chips:
             kept: dict[str, Any] = content["figures"]

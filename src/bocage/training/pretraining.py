@@ -121,7 +121,7 @@ class _Start:
 
 
 def _find_start(project: Project, backbone: str, name: str, *, from_scratch: bool) -> _Start:
-    own_licence = "none of the weights; that of the scenes"
+    own_licence = "that of the scenes"
     if backbone in FORESTS:
         raise ModelError(
             f"{backbone!r} is no network and cannot be pretrained", "choose one that bocage models list names"
@@ -248,7 +248,7 @@ def _fit(
     """Train to the end, from where an earlier session with the same inputs stopped, and return the rows of the log."""
     given, name = task.given, folder.name
     step, rows = 0, list[dict[str, float]]()
-    state = take_up(folder / WORKING, inputs, "pretrain again")
+    state = take_up(folder / WORKING, inputs)
     if state is not None:
         task.network.load_state_dict(state["network"])
         task.optimiser.load_state_dict(state["optimiser"])

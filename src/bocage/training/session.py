@@ -24,7 +24,6 @@ from bocage.training.precision import choose_precision
 from bocage.training.state import STATE, WORKING, read_state, take_up
 from bocage.training.task import SegmentationTask
 
-_AGAIN = "train again"
 _log = logging.getLogger("bocage")
 
 
@@ -48,7 +47,7 @@ def learn(
         If the loss is not finite, a single crop does not fit into memory, or the state cannot be read.
     """
     working = folder / WORKING
-    state = take_up(working, digest, _AGAIN, (KEPT,))
+    state = take_up(working, digest, KEPT)
     if state is not None:
         _log.info("run %s: going on after step %d", run.name, state["task"]["step"])
     try:
@@ -56,7 +55,7 @@ def learn(
     except RuntimeError as error:
         raise TrainingError(
             f"{working / STATE} is of another network: {str(error).splitlines()[0]}",
-            f"remove {working} and {_AGAIN}",
+            f"remove {working} and run the same command again",
         ) from error
     journal = Journal(folder, run, validation, state and state["journal"])
     if journal.progress.stopped or task.first >= run.steps:
@@ -93,7 +92,7 @@ def learn(
             raise KeyboardInterrupt from error
     if run.devices > 1:
         # What other processes learnt is known from what they wrote.
-        return Progress(**read_state(working, _AGAIN)["journal"]["progress"])
+        return Progress(**read_state(working)["journal"]["progress"])
     return journal.progress
 
 

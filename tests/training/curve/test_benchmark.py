@@ -299,6 +299,13 @@ def test_wrong_wishes_are_refused(done: tuple[Project, dict[str, Any]]) -> None:
         run_benchmark(project, budgets=[0, 2])
 
 
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    project.benchmark_folder.touch()
+    with pytest.raises(StorageError, match=r"could not be written(.|\n)*move the file away"):
+        run_benchmark(project, budgets=[2], orders=1, arms=["random"])
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -151,6 +151,16 @@ def test_the_plot_is_drawn_from_whatever_there_is(gone: int) -> None:
     assert draw(found, results, "a square of 57.6 m") == files
 
 
+@pytest.mark.filterwarnings("error")
+def test_budgets_that_lie_close_together_leave_room_for_the_curves() -> None:
+    # The line of 20 times fewer ends far below these axes; its name must not push them aside.
+    records = simulate({"unet": partial(logistic, half=50), "forest": partial(logistic, half=80)}, budgets=(2, 4))
+    results = Results.of(records, ["unet", "forest"], 5, (2, 4))
+    arms = [RunSettings(name=name, select="last") for name in ("unet", "forest")]
+    text = draw(compare(results, settings(arms=arms)), results, "a whole chip")["svg"].decode()
+    assert ("as many" in text, "20 times fewer" in text) == (True, False)
+
+
 @pytest.mark.parametrize(("low", "high", "apart"), [(0.4, 0.72, False), (0.85, 0.95, True)])
 def test_published_curves_that_lie_elsewhere_are_drawn_apart(low: float, high: float, apart: bool) -> None:
     records = simulate({"unet": partial(logistic, half=50, low=low, high=high)})

@@ -1,5 +1,7 @@
 """Counts of cells become one array, and measures follow from counts."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,11 @@ def test_other_test_scenes_are_refused() -> None:
     odd = CellRecord(records[0].cell, "inputs", {"test": {"scenes": {"elsewhere": {"counts": counts(0.5)}}}})
     with pytest.raises(StorageError, match="other scenes"):
         Results.of([records[1], odd], ["one"], 1, BUDGETS)
+
+
+@pytest.mark.parametrize("figures", [{}, {"test": "x"}, {"test": {"scenes": {"scene0": {}}}}, {"test": {"scenes": 3}}])
+def test_a_cell_that_lacks_what_it_measured_is_named(figures: dict[str, Any]) -> None:
+    records = simulate({"one": lambda _: 0.5}, orders=1)
+    odd = CellRecord(records[0].cell, "inputs", figures)
+    with pytest.raises(StorageError, match=r"one, order 0, 5 annotations lacks(.|\n)*cells/one/0/5\.json"):
+        Results.of([odd, *records[1:]], ["one"], 1, BUDGETS)

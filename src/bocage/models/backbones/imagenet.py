@@ -46,19 +46,46 @@ def _swin(stochastic_depth: float) -> Pyramid:
     return SwinPyramid(stochastic_depth)
 
 
+# The blocks of each stage of a Lite0, and what the published file and timm call the parts of a block.
+_STAGES = (1, 2, 2, 3, 3, 4, 1)
+_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_LATER = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+_AROUND = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
+_BLOCKS = [(stage, place) for stage, depth in enumerate(_STAGES) for place in range(depth)]
+
+
 def _named_as_timm(given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Give the tensors of a Lite0 from elsewhere timm's names.
+    """Give the tensors of the published Lite0 timm's names; a name that neither has stays as it is.
 
-    The names differ, the order of the layers does not; that every shape fits is checked when they are loaded.
+    By name, not by place: safetensors keeps no order, and one tensor too many would shift all that follow.
     """
-    import timm
-    import torch
+    return {_timm_name(name): tensor for name, tensor in given.items()}
 
-    with torch.device("meta"):
-        names = list(timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict())
-    if len(names) != len(given) or set(names) == set(given):
-        return given
-    return dict(zip(names, given.values(), strict=True))
+
+def _timm_name(name: str) -> str:
+    layer, _, rest = name.partition(".")
+    if layer in _AROUND:
+        return f"{_AROUND[layer]}.{rest}"
+    number, _, inner = rest.partition(".")
+    part, _, what = inner.partition(".")
+    if layer != "_blocks" or not number.isdecimal() or int(number) >= len(_BLOCKS):
+        return name
+    stage, place = _BLOCKS[int(number)]
+    parts = _LATER if stage else _FIRST
+    return f"blocks.{stage}.{place}.{parts[part]}.{what}" if part in parts else name
 
 
 BACKBONES = (

@@ -127,8 +127,11 @@ def _heights(own: Floats, largest: float) -> tuple[float, float, bool]:
     """
     published = [one for curve in PUBLISHED for x, one in zip(curve.samples, curve.iou, strict=True) if x <= largest]
     if not own.size:
-        return min(published, default=0.0), max(published, default=1.0), True
+        return 0.0, 1.0, True
     low, high = float(own.min()), float(own.max())
+    if not published:
+        # They begin beyond the largest budget: their names would hang far above or below the axes.
+        return low, high, False
     both = min([low, *published]), max([high, *published])
     overlaid = max(high - low, 0.1) >= 0.5 * (both[1] - both[0])
     return (*both, True) if overlaid else (low, high, False)
@@ -195,13 +198,18 @@ def _draw_matches(axes: Any, comparison: Comparison, colours: dict[str, str]) ->
     axes.set_yscale("log")
     axes.set_xlim(smallest / _REACH, largest * _REACH)
     axes.set_ylim(smallest / 1.7, largest * 1.7)
+    lowest, highest = axes.get_ylim()
     line = np.array([smallest / 2, largest * 2], np.float64)
     for factor in sorted({1.0, comparison.factor, float(round(comparison.factor**0.5))}):
         tested = factor == comparison.factor
         axes.plot(line, line / factor, color=_FAINT if tested else _GRID, linewidth=1.6 if tested else 1.3, zorder=1)
+        end = largest * _REACH / factor
+        if not lowest <= end <= highest:
+            # A line that leaves the axes below has its end, and would have its name, far outside of the picture.
+            continue
         axes.annotate(
             "as many" if factor == 1 else f"{factor:g} times fewer",
-            (1.015, largest * _REACH / factor),
+            (1.015, end),
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=8.5,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,23 +50,21 @@ class Results:
         Raises
         ------
         StorageError
-            If two cells were tested on different scenes.
+            If two cells were tested on different scenes, or one lacks what it measured.
         """
         found = [one for one in records if one.done and one.cell.arm in arms and one.cell.budget in budgets]
         found = [one for one in found if one.cell.order < orders]
-        scenes = tuple(sorted(found[0].figures["test"]["scenes"])) if found else ()
+        measured = [_counts(record) for record in found]
+        scenes = tuple(sorted(measured[0])) if found else ()
         counts = np.full((len(arms), orders, len(budgets), len(scenes), len(COUNTS)), np.nan)
-        for record in found:
-            own = record.figures["test"]["scenes"]
+        for record, own in zip(found, measured, strict=True):
             if tuple(sorted(own)) != scenes:
                 raise StorageError(
                     f"the cell {record.cell} was tested on other scenes than {found[0].cell}",
                     "remove its file and run the benchmark again",
                 )
             cell = record.cell
-            counts[arms.index(cell.arm), cell.order, budgets.index(cell.budget)] = [
-                [own[scene]["counts"][name] for name in COUNTS] for scene in scenes
-            ]
+            counts[arms.index(cell.arm), cell.order, budgets.index(cell.budget)] = [own[scene] for scene in scenes]
         return cls(tuple(arms), orders, tuple(budgets), scenes, counts)
 
     def of_arm(self, arm: str) -> Floats:
@@ -82,6 +81,18 @@ class Results:
     def complete(self, *arms: str) -> NDArray[np.intp]:
         """Return the orders in which every cell of all these arms has a result."""
         return np.flatnonzero(np.logical_and.reduce([self.there(arm).all(axis=1) for arm in arms]))
+
+
+def _counts(record: CellRecord) -> dict[str, list[float]]:
+    """Return the counts of a cell by test scene, in the order of ``COUNTS``."""
+    try:
+        scenes = record.figures["test"]["scenes"].items()
+        return {scene: [float(own["counts"][name]) for name in COUNTS] for scene, own in scenes}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StorageError(
+            f"the file of the cell {record.cell} lacks what was measured: {error!r}",
+            f"remove {record.cell.path(Path('benchmark'))}; the cell is then trained again",
+        ) from error
 
 
 def measure(counts: Floats, name: str) -> Floats:

@@ -70,5 +70,5 @@ def unit_in_words(metres: float | None) -> str:
 
 def _seconds(records: Sequence[CellRecord], arm: str) -> float | None:
     """Return the mean time of a cell of an arm."""
-    times = [float(one.figures["seconds"]) for one in records if one.done and one.cell.arm == arm]
+    times = [float(one.figures["seconds"]) for one in records if one.cell.arm == arm and "seconds" in one.figures]
     return round(sum(times) / len(times), 1) if times else None
