@@ -69,6 +69,11 @@ def find_weights(backbone: Backbone) -> Path:
     return path
 
 
+def is_own(backbone: Backbone, path: Path) -> bool:
+    """Return whether a file of weights is one that the person called by the backbone's name, not the published one."""
+    return path.stem == backbone.name and path.name != backbone.weights.file
+
+
 def check_digest(backbone: Backbone, path: Path) -> None:
     """Refuse a file whose SHA-256 is not the known one, or is unknown and not stated beside it.
 
@@ -78,7 +83,7 @@ def check_digest(backbone: Backbone, path: Path) -> None:
         If it is another, or nobody has said that it may be used.
     """
     weights = backbone.weights
-    if path.stem == backbone.name and path.name != weights.file:
+    if is_own(backbone, path):
         # The person called it by the backbone's name: that is the statement asked for below.
         return
     again = (
