@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,23 @@ def test_what_test_scenes_hold_changes_nothing(tmp_path: Path, done: tuple[Proje
     write_scene(tmp_path / "scenes" / "scene_03.tif", 99, corner=(EAST + 12 * EDGE, NORTH))
     _pretrain(project)
     assert all(torch.equal(tensor, _weights(done[0])[name]) for name, tensor in _weights(project).items())
+
+
+@pytest.mark.parametrize(("samples", "told"), [(SamplesSettings(), True), (TEST, False)])
+def test_test_ground_that_is_not_known_yet_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    samples: SamplesSettings,
+    told: bool,
+) -> None:
+    def halt(*_: Any) -> None:
+        raise MemoryError("far enough")
+
+    monkeypatch.setattr("bocage.training.pretraining._pretrain", halt)
+    with pytest.raises(MemoryError), caplog.at_level(logging.WARNING, logger="bocage"):
+        _pretrain(build(tmp_path, 5, samples=samples))
+    assert ("ground that is tested later is seen now" in caplog.text) == told
 
 
 def test_a_finished_one_is_left_alone(done: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,11 @@ def pretrain(
             f"no scene of {project.scenes_file} is left to learn from",
             "add scenes outside the test and validation ground",
         )
+    if given.keep_test_unseen and not (choice.left_out or project.samples_file.is_file()):
+        _log.warning(
+            "backbone %s: no samples are drawn and no test scenes named, so ground that is tested later is seen now",
+            name,
+        )
     inputs = _inputs(project, given, start, choice)
     note = _finished(project, name, inputs)
     if note is None:
