@@ -185,7 +185,7 @@ def block_edges(size: int) -> NDArray[np.int64]:
     return np.arange(BLOCKS + 1) * size // BLOCKS
 
 
-def _count_values(path: Path, values: NDArray[np.generic]) -> NDArray[np.intp]:
+def _count_values(path: Path, values: NDArray[np.uint8]) -> NDArray[np.intp]:
     """Return how many pixels of a label have each value, and refuse what is no label."""
     number = np.bincount(values.ravel(), minlength=256) if values.dtype == np.uint8 else np.zeros(0, np.intp)
     if number.size == 0 or number[2:IGNORE].any():
