@@ -9,7 +9,7 @@ sensors without labels, but not the test ground.
 The per-image forest has labels of each image to learn from and answers for that image only, as it did in production,
 so it is no test of a shift.
 
-    python benchmarks/homogeneity.py [--json] [--steps N] [--size METRES] [--seeds N] [--arm NAME ...]
+    python benchmarks/homogeneity.py [--json] [--steps N] [--size METRES] [--seeds N] [--first SEED] [--arm NAME ...]
 """
 
 from __future__ import annotations
@@ -145,10 +145,12 @@ def measure(project: Project, arm: Arm, steps: int, seed: int) -> dict[str, Any]
     }
 
 
-def compare(folder: Path, arms: Sequence[Arm], *, steps: int, size: float, seeds: int) -> list[dict[str, Any]]:
+def compare(
+    folder: Path, arms: Sequence[Arm], *, steps: int, size: float, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
     """Return the figures of every arm and seed; a seed is another landscape, too."""
     rows: list[dict[str, Any]] = []
-    for seed in range(seeds):
+    for seed in seeds:
         project = prepare(folder / str(seed), seed, size)
         whole = Samples.read(project)
         for arm in arms:
@@ -168,14 +170,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--steps", type=int, default=150, help="training steps of every network, and of pretraining")
     parser.add_argument("--size", type=float, default=3000.0, help="edge of the landscape in metres")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them, so that processes can share the seeds")
     parser.add_argument("--arm", action="append", choices=[arm.name for arm in ARMS], help="only this arm")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     arms = [arm for arm in ARMS if arguments.arm is None or arm.name in arguments.arm]
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            rows = compare(Path(folder), arms, steps=arguments.steps, size=arguments.size, seeds=arguments.seeds)
+            rows = compare(Path(folder), arms, steps=arguments.steps, size=arguments.size, seeds=seeds)
         except ModelError as error:
             parser.error(str(error))
     if arguments.json:

@@ -4,10 +4,12 @@ Each arm of ``examples/ohio`` that is a network is trained with 25 annotations o
 scored on the validation scenes, which no cell of the curve uses and which are not its test. That is the whole tuning:
 as many trials for one arm as for another. The settings take the best recipe of each arm by hand.
 
-    python benchmarks/recipes.py [--json] [--arms a,b] [--annotations N] [--steps N] [--as-set] [--project DIR]
+    python benchmarks/recipes.py [--json] [--arms a,b] [--annotations N] [--orders N] [--steps N] [--as-set] [--thawing]
+        [--project DIR]
 
-With ``--as-set`` each arm is tried under the recipe that the settings give it, and with ``--steps`` for that many
-steps: so it is seen whether the steps of the curve are enough.
+With ``--as-set`` each arm is tried under the recipe that the settings give it, with ``--thawing`` also with a trunk
+that does not learn or learns part by part, which is for pretrained arms. One order is a noisy trial; ``--orders`` takes
+more of them.
 
 A trial that is done is kept in ``benchmark/recipes/`` of the project and not repeated. It needs the imagery in
 ``BOCAGE_DATA``, and what ``learning_curve.py`` makes for the home-made arm.
@@ -43,34 +45,43 @@ RECIPES: dict[str, dict[str, Any]] = {
     "trunk at a tenth": {"trunk_learning_rate": 2e-4, "layer_decay": 1.0},
     "trunk by layers": {"trunk_learning_rate": 5e-4, "layer_decay": 0.7},
 }
-
+# What only makes sense for a trunk that knows something already.
+PRETRAINED: dict[str, dict[str, Any]] = {"trunk frozen": {"recipe": "frozen"}, "part by part": {"recipe": "gradual"}}
 
 AS_SET: dict[str, dict[str, Any]] = {"as set": {}}
 
 
 def trials(
-    project: Project, arms: list[RunSettings], annotations: int, recipes: dict[str, dict[str, Any]], steps: int | None
+    project: Project,
+    arms: list[RunSettings],
+    annotations: int,
+    recipes: dict[str, dict[str, Any]],
+    *,
+    orders: int,
+    steps: int | None,
 ) -> list[dict[str, Any]]:
     """Train and score every trial that is not there, and return all."""
     bench = Bench(project)
     splits = survey(project, validates=False)
-    stores = {
-        "train": AnnotatedStore(ChipStore(splits["train"]), bench.subset(0, annotations)),
-        "test": ChipStore(splits["validation"]),
-    }
-    results = []
-    for arm in arms:
-        for recipe, changes in recipes.items():
-            length = steps or arm.steps
-            run = arm.model_copy(update={**changes, "select": "last", "steps": length, "validate_every": length})
-            inputs = digest_json([run.model_dump(mode="json"), annotations])
-            path = project.benchmark_folder / "recipes" / f"{inputs[:16]}.json"
-            if not path.is_file():
-                with tempfile.TemporaryDirectory() as folder:
-                    scores = train_run(project, run, stores, inputs, Path(folder) / "model")["test"]
-                record = {"arm": arm.name, "recipe": recipe, "annotations": annotations, "steps": length}
-                write_json(path, record | {name: scores[name] for name in ("iou", "boundary_f1")})
-            results.append(json.loads(path.read_text(encoding="utf-8")))
+    validation = ChipStore(splits["validation"])
+    results: list[dict[str, Any]] = []
+    for order in range(orders):
+        train = AnnotatedStore(ChipStore(splits["train"]), bench.subset(order, annotations))
+        stores = {"train": train, "test": validation}
+        for arm in arms:
+            for recipe, changes in recipes.items():
+                length = steps or arm.steps
+                changed = {"select": "last", "steps": length, "validate_every": length, "seed": arm.seed + order}
+                run = arm.model_copy(update=changes | changed)
+                trial = [run.model_dump(mode="json"), annotations]
+                path = project.benchmark_folder / "recipes" / f"{digest_json(trial)[:16]}.json"
+                if not path.is_file():
+                    with tempfile.TemporaryDirectory() as folder:
+                        scores = train_run(project, run, stores, digest_json(trial), Path(folder) / "model")["test"]
+                    record = {"arm": arm.name, "recipe": recipe, "annotations": annotations, "steps": length}
+                    record |= {"order": order} | {name: scores[name] for name in ("iou", "boundary_f1")}
+                    write_json(path, record)
+                results.append(json.loads(path.read_text(encoding="utf-8")))
     return results
 
 
@@ -80,8 +91,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--arms", help="names of arms, with commas between them; all networks without it")
     parser.add_argument("--annotations", type=int, default=25)
+    parser.add_argument("--orders", type=int, default=1)
     parser.add_argument("--steps", type=int, help="as many as the settings say without it")
     parser.add_argument("--as-set", action="store_true", help="only the recipe that the settings give each arm")
+    parser.add_argument("--thawing", action="store_true", help="a frozen trunk and gradual unfreezing as well")
     parser.add_argument("--project", type=Path, default=EXAMPLE)
     arguments = parser.parse_args()
     os.environ.setdefault("BOCAGE_DATA", str(data_folder()))
@@ -93,14 +106,18 @@ def main() -> None:
         for arm in project.settings.benchmark.arms
         if (arm.backbone not in FORESTS if asked is None else arm.name in asked)
     ]
-    recipes = AS_SET if arguments.as_set else RECIPES
-    results = trials(project, arms, arguments.annotations, recipes, arguments.steps)
+    recipes = (AS_SET if arguments.as_set else RECIPES) | (PRETRAINED if arguments.thawing else {})
+    orders, steps = arguments.orders, arguments.steps
+    results = trials(project, arms, arguments.annotations, recipes, orders=orders, steps=steps)
     if arguments.json:
         print(json.dumps({"trials": results}))
         return
-    print(f"{'arm':<16} {'recipe':<22} {'steps':>6} {'IoU':>6} {'boundary F1':>12}   validation scenes")
+    print(f"{'arm':<16} {'recipe':<22} {'order':>5} {'steps':>6} {'IoU':>6} {'boundary F1':>12}   validation scenes")
     for one in results:
-        print(f"{one['arm']:<16} {one['recipe']:<22} {one['steps']:>6} {one['iou']:>6.3f} {one['boundary_f1']:>12.3f}")
+        print(
+            f"{one['arm']:<16} {one['recipe']:<22} {one.get('order', 0):>5} {one['steps']:>6} "
+            f"{one['iou']:>6.3f} {one['boundary_f1']:>12.3f}"
+        )
 
 
 if __name__ == "__main__":

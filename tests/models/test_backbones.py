@@ -117,3 +117,9 @@ def test_stochastic_depth_is_the_entrys_unless_another_is_asked_for() -> None:
         trunks = [entry.build(given) for given in (None, 0.3)]
     deepest = [max(layer.p for layer in trunk.modules() if isinstance(layer, StochasticDepth)) for trunk in trunks]
     assert deepest == pytest.approx([0.1, 0.3])
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet50", "clay"])
+def test_a_trunk_that_cannot_leave_out_blocks_says_so(name: str) -> None:
+    with pytest.raises(ModelError, match=f"{name} has no blocks that can be left out"):
+        BACKBONES[name].build(0.1)

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bocage.errors import ModelError
-from bocage.models import BACKBONES
+from bocage.models import BACKBONES, build_network
 from bocage.models.contract import InputContract
+from bocage.models.probe import Probe
 from bocage.scenes.bands import BANDS
+from bocage.training.reconstruction import Reconstruction
 
 CONTRACT = InputContract(largest=512)
 
@@ -40,11 +42,35 @@ def test_multiples_within_the_limits_are_taken_and_nothing_else(rows: int, colum
         (torch.full((1, 4, 64, 64), 3000, dtype=torch.int16), "are not bytes"),
         (torch.full((1, 4, 64, 64), float("nan")), "are not bytes"),
         (torch.full((1, 4, 64, 64), -3000.0), "are not bytes"),
+        (torch.linspace(-2.1, 2.6, 4 * 64 * 64).reshape(1, 4, 64, 64), "are not bytes"),
+        (torch.full((1, 4, 64, 64), 300.0), "are not bytes"),
+        (torch.full((1, 4, 64, 64), -5, dtype=torch.int8), "are not bytes"),
+        (torch.zeros(1, 4, 64, 80, dtype=torch.uint8), "an edge of 80 pixels"),
     ],
 )
-def test_other_bands_and_scales_are_refused(images: torch.Tensor, words: str) -> None:
-    with pytest.raises(ModelError, match=words):
-        CONTRACT.check(images, torch.ones(len(images), 64, 64, dtype=torch.bool))
+def test_other_bands_sizes_and_scales_are_refused_whatever_the_backbone(images: torch.Tensor, words: str) -> None:
+    for entry in BACKBONES.values():
+        with pytest.raises(ModelError, match=words):
+            entry.contract.check(images, torch.ones(len(images), *images.shape[-2:], dtype=torch.bool))
+
+
+def test_every_way_into_a_trunk_asks_the_contract() -> None:
+    network = build_network("efficientnet_lite0", pretrained=False)
+    pretraining = Reconstruction(network)
+    images, valid = torch.rand(1, 4, 64, 64), torch.ones(1, 64, 64, dtype=torch.bool)
+    for forward in (
+        network,
+        network.features,
+        lambda *given: pretraining(*given, torch.zeros(1, 4, 64, 64, dtype=torch.bool)),
+        Probe(network),
+    ):
+        with pytest.raises(ModelError, match="divided already"):
+            forward(images, valid)
+
+
+def test_validity_is_true_or_false() -> None:
+    with pytest.raises(ModelError, match="is not true or false"):
+        CONTRACT.check(torch.zeros(1, 4, 64, 64), torch.ones(1, 64, 64))
 
 
 @pytest.mark.parametrize(

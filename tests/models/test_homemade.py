@@ -39,6 +39,7 @@ NOTE_OF = HomemadeBackbone(
     settings={"steps": 2},
     inputs="1" * 64,
     created="2026-11-25T12:00:00Z",
+    percentiles=(0.005, 0.995),
 )
 
 
@@ -51,6 +52,13 @@ def project(tmp_path: Path) -> Project:
 def made(project: Project) -> Project:
     torch.manual_seed(3)
     save_homemade(project, build_network("efficientnet_lite0", pretrained=False).trunk, NOTE_OF)
+    return project
+
+
+@pytest.fixture
+def noted(project: Project) -> Project:
+    """A backbone of one weight, where nothing but the note matters."""
+    save_homemade(project, torch.nn.Conv2d(1, 1, 1), NOTE_OF)
     return project
 
 
@@ -113,13 +121,22 @@ def test_missing_weights_are_named(made: Project) -> None:
         ({"name": "other"}, "note of 'other'"),
         ({"colour": "red"}, "is not the note of a backbone"),
         ({"backbone": "alexnet"}, "is not a backbone of Bocage"),
+        ({"bands": ["red", "green", "blue"]}, "was pretrained on red, green, blue, and images have"),
+        ({"bands": "red"}, "bands cannot be as it says"),
+        ({"resolution": "1.2"}, "resolution cannot be as it says"),
+        ({"resolution": 0}, "resolution cannot be as it says"),
+        ({"stretch": "gamma"}, "stretch cannot be as it says"),
+        ({"percentiles": [0.1]}, "percentiles cannot be as it says"),
+        ({"percentiles": 0.1}, "percentiles cannot be as it says"),
+        ({"scenes": ["a"], "licence": None}, "licence, scenes cannot be as it says"),
+        ({"digest": "e3"}, "digest cannot be as it says"),
     ],
 )
-def test_a_note_that_is_wrong_is_refused(made: Project, change: dict[str, object], says: str) -> None:
-    path = made.backbones_folder / "county" / NOTE
+def test_a_note_that_is_wrong_is_refused(noted: Project, change: dict[str, object], says: str) -> None:
+    path = noted.backbones_folder / "county" / NOTE
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
     with pytest.raises(ModelError, match=says):
-        find_homemade(made, "county")
+        find_homemade(noted, "county")
 
 
 def test_the_list_tells_whether_the_weights_are_there(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,9 +156,31 @@ def test_a_project_without_any_lists_none(project: Project) -> None:
     assert list_homemade(project) == []
 
 
+def test_a_note_without_the_shares_of_the_stretch_is_read(noted: Project) -> None:
+    path = noted.backbones_folder / "county" / NOTE
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["percentiles"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert find_homemade(noted, "county")[0].percentiles == ()
+
+
+def test_a_run_of_another_stretch_is_warned_and_one_of_the_same_is_not(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    trunk = torch.nn.Conv2d(1, 1, 1)
+    here = project.settings.scenes.percentiles
+    same = dataclasses.replace(NOTE_OF, resolution=project.grid.resolution, stretch="percentile", percentiles=here)
+    save_homemade(project, trunk, same)
+    resolve_backbone(project, "county", pretrained=True)
+    assert not caplog.text
+    save_homemade(project, trunk, dataclasses.replace(same, percentiles=(0.1, 0.9)))
+    resolve_backbone(project, "county", pretrained=True)
+    assert "stretch percentile of 0.1 to 0.9; this project has" in caplog.text
+
+
 def test_a_run_of_another_pixel_is_warned(made: Project, caplog: pytest.LogCaptureFixture) -> None:
     trunk = resolve_backbone(made, "county", pretrained=True)
     assert (trunk.backbone, trunk.weights) == ("efficientnet_lite0", find_homemade(made, "county")[1])
-    assert "pretrained at 1.2 m with stretch none; this project has 2 m and percentile" in caplog.text
+    assert "pretrained at 1.2 m with stretch none; this project has 2 m with stretch percentile of 0.005" in caplog.text
     assert resolve_backbone(made, "county", pretrained=False) == Trunk("efficientnet_lite0")
     assert resolve_backbone(made, "resnet50", pretrained=True) == Trunk("resnet50")

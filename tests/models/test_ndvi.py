@@ -47,6 +47,10 @@ def test_it_predicts_like_a_segmenter() -> None:
     image[0, 3], image[0, 0] = [[200, 200], [50, 200]], 60
     valid = np.array([[[True, False], [True, True]]])
     assert rival.predict(image, valid).tolist() == [[[1.0, 0.0], [0.0, 1.0]]]
+    with pytest.raises(ModelError, match="takes bytes"):
+        rival.predict(image / np.float32(255), valid)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="3 bands"):
+        rival.predict(image[:, :3], valid)
 
 
 def test_chips_without_a_tree_are_refused() -> None:

@@ -38,6 +38,21 @@ def test_a_read_only_view_is_taken(segmenter: TorchSegmenter) -> None:
     assert segmenter.predict(images, np.ones((1, 32, 32), np.bool_)).shape == (1, 32, 32)
 
 
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_what_is_no_bytes_is_refused_whatever_runs_the_network(segmenter: TorchSegmenter, runtime: str) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino", reason='OPENVINO ABSENT: pip install "bocage[openvino]"')
+        segmenter = segmenter.prepare("openvino", edge=64)
+    images, valid = np.random.default_rng(1).random((1, 4, 64, 64)), np.ones((1, 64, 64), np.bool_)
+    for wrong in (images, images.astype(np.float32), (images * 3000).astype(np.uint16), images.astype(np.int8)):
+        with pytest.raises(ModelError, match="takes bytes"):
+            segmenter.predict(wrong, valid)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="not true or false"):
+        segmenter.predict((images * 255).astype(np.uint8), valid.astype(np.uint8) * 255)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="red, green, blue, nir"):
+        segmenter.predict(images[0].astype(np.uint8), valid)
+
+
 def test_other_bands_or_edges_are_refused(segmenter: TorchSegmenter) -> None:
     valid = np.ones((1, 64, 64), np.bool_)
     with pytest.raises(ModelError, match="3 bands"):

@@ -1,12 +1,14 @@
 """Trunks that are told wavelengths: they build, learn, take any shape and layout, and can be traced for a runtime."""
 
+import math
 import warnings
 
 import pytest
 import torch
 
-from bocage.models import build_network
+from bocage.models import BACKBONES, build_network
 from bocage.models.network import Network
+from bocage.models.pyramids.spectral import fixed_positions
 from bocage.models.runtimes.torch import TorchRuntime
 
 pytest.importorskip("torchgeo")
@@ -60,3 +62,25 @@ def test_a_traced_network_gives_the_same(network: Network) -> None:
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(network, first, check_trace=False)  # type: ignore[no-untyped-call]
         torch.testing.assert_close(traced(*second), network(*second), rtol=1e-4, atol=1e-4)
+
+
+def test_fixed_positions_are_waves_of_the_column_and_then_of_the_row() -> None:
+    found = fixed_positions(3, 8)
+    assert found.shape == (9, 8)
+    for row in range(3):
+        for column in range(3):
+            angles = [(place, place / 10000**0.5) for place in (column, row)]
+            expected = [wave(angle) for two in angles for wave in (math.sin, math.cos) for angle in two]
+            assert found[3 * row + column].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_random_control_of_dofa_knows_where_its_patches_are_and_keeps_knowing() -> None:
+    trunk = BACKBONES["dofa_base"].build()
+    before = trunk.state_dict()["encoder.pos_embed"].clone()
+    assert not before[:, 0].any()
+    assert torch.equal(before[0, 1:], fixed_positions(14, 768))
+    optimiser = torch.optim.AdamW(trunk.parameters(), lr=1.0, weight_decay=0.5)
+    trunk.requires_grad_(True)
+    sum(level.square().mean() for level in trunk(torch.rand(1, 4, 64, 64))).backward()
+    optimiser.step()
+    assert torch.equal(trunk.state_dict()["encoder.pos_embed"], before)

@@ -1,6 +1,7 @@
 """Training ends with a package; a killed run ends with the same one; a finished run is left alone."""
 
 import csv
+import itertools
 import json
 import logging
 from pathlib import Path
@@ -20,6 +21,7 @@ from bocage.training import train_models
 from bocage.training.chips import digest_chips, survey
 from bocage.training.evaluation import predict_chip
 from bocage.training.journal import Journal
+from bocage.training.loss import masked_loss
 from tests.training.fakes import build, scenery, short_run
 
 
@@ -195,6 +197,23 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
     with pytest.raises(TrainingError, match="run slf: the loss is nan at step 1") as caught:
         train_models(build(tmp_path, (short_run(),)))
     assert "learning_rate" in caught.value.mend
+
+
+def test_a_loss_that_is_not_finite_is_told_by_its_step_and_nothing_of_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss, asked = masked_loss, itertools.count(1)
+
+    def breaks(*given: Any, **options: Any) -> torch.Tensor:
+        return loss(*given, **options) * (float("inf") if next(asked) == 5 else 1)
+
+    monkeypatch.setattr("bocage.training.task.masked_loss", breaks)
+    project = build(tmp_path, (short_run(steps=8, validate_every=3, select="last"),))
+    with pytest.raises(TrainingError, match="the loss is inf at step 5"):
+        train_models(project)
+    working = project.models_folder / "slf" / "training"
+    assert torch.load(working / "state.ckpt", weights_only=True)["task"]["step"] == 3
+    assert all(one.isfinite().all() for one in load_file(working / "kept.safetensors").values())
 
 
 def test_an_unknown_backbone_of_a_later_run_is_told_before_the_first_is_trained(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
-from bocage.errors import TrainingError
+from bocage.errors import MissingExtraError, TrainingError
+from bocage.models import BACKBONES
 from bocage.models.network import build_network
 from bocage.models.probe import Probe
 from bocage.training.loss import masked_loss
@@ -107,6 +108,35 @@ def test_what_never_learns_is_not_in_the_optimiser(recipe: str) -> None:
     network = TinyNetwork()
     groups = parameter_groups(network, short_run(recipe=recipe))
     assert {id(one) for group in groups for one in group["params"]} == {id(one) for one in network.fresh()}
+
+
+# What the published code of every backbone holds fixed, by the names of its trunk.
+FIXED = {"dofa_base": {"encoder.pos_embed"}, "dofa_large": {"encoder.pos_embed"}}
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_what_the_published_model_holds_fixed_learns_under_no_recipe(name: str) -> None:
+    try:
+        with torch.device("meta"):
+            published = BACKBONES[name].builder(0.0)
+            network = build_network(name, pretrained=False)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    fixed = {key for key, one in published.named_parameters() if not one.requires_grad}
+    assert fixed == FIXED.get(name, set())
+    assert set(published.state_dict()) == set(network.trunk.state_dict())
+    values = {id(one) for key, one in network.trunk.state_dict(keep_vars=True).items() if key in fixed}
+    assert len(values) == len(fixed)
+    for changes in ({"recipe": "full"}, {"recipe": "frozen"}, {"recipe": "gradual"}, {"recipe": "probe"}):
+        run = short_run(**changes)
+        groups = parameter_groups(network, run)
+        assert not values & {id(one) for group in groups for one in group["params"]}
+        for step in (0, run.steps - 1):
+            thaw(network, run, step)
+            assert not values & {id(one) for one in network.parameters() if one.requires_grad}
+    # Everything else does, in the end.
+    thaw(network, short_run(recipe="gradual"), 5)
+    assert all(one.requires_grad for one in network.parameters())
 
 
 def test_a_network_that_hides_a_parameter_is_refused() -> None:

@@ -75,9 +75,15 @@ def test_the_command_after_a_kill_gives_the_weights_that_python_gives(tmp_path: 
         torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
 
 
+GRADUAL: dict[str, Any] = {"recipe": "gradual", "unfreeze": (1, 3, 5), "layer_decay": 0.7, "exchange": 0.5, "zoom": 2}
+
+
 @pytest.mark.usefixtures("with_tiny")
-def test_a_run_with_dropout_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = short_run(steps=6, precision="32")
+@pytest.mark.parametrize("changes", [{}, GRADUAL], ids=["full", "gradual"])
+def test_a_run_with_dropout_goes_on_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    run = short_run(steps=6, precision="32", **changes)
     whole, killed = build(tmp_path / "whole", (run,)), build(tmp_path / "killed", (run,))
     train_models(whole)
     learn = SegmentationTask._learn
@@ -93,8 +99,44 @@ def test_a_run_with_dropout_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch
             train_models(killed)
     train_models(killed)
     assert same_weights(_weights(whole), _weights(killed))
-    train_models(whole, [short_run(steps=6, precision="32", seed=1, name="other")])
+    train_models(whole, [run.model_copy(update={"seed": 1, "name": "other"})])
     assert not same_weights(_weights(whole), _weights(whole, "other"))
+
+
+@pytest.mark.usefixtures("with_tiny")
+@pytest.mark.parametrize(
+    ("changes", "moves"),
+    [
+        ({"recipe": "full"}, ["123h"] * 4),
+        ({"recipe": "frozen"}, ["h"] * 4),
+        ({"recipe": "gradual", "unfreeze": (1, 2, 3)}, ["h", "3h", "23h", "123h"]),
+    ],
+)
+def test_a_step_moves_what_the_recipe_lets_learn_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], moves: list[str]
+) -> None:
+    """Also not by weight decay, nor by the memory of the optimiser, nor the statistics of a normalisation."""
+    step = SegmentationTask.training_step
+    moved: list[str] = []
+
+    def states(task: Any) -> dict[str, list[torch.Tensor]]:
+        parts = {str(place): stage for place, stage in enumerate(task.network.trunk, start=1)}
+        return {
+            name: [one.clone() for one in part.state_dict().values()]
+            for name, part in (parts | {"h": task.network.head}).items()
+        }
+
+    def watch(self: SegmentationTask, batch: Any, index: int) -> torch.Tensor:
+        before = states(self)
+        loss = step(self, batch, index)
+        after = states(self)
+        moved.append("".join(name for name in before if not all(map(torch.equal, before[name], after[name]))))
+        return loss
+
+    monkeypatch.setattr(SegmentationTask, "training_step", watch)
+    run = short_run(steps=4, weight_decay=0.5, select="last", precision="32", **changes)
+    train_models(build(tmp_path, (run,)))
+    assert moved == moves
 
 
 @pytest.mark.usefixtures("with_tiny")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bocage.errors import ModelError
 from bocage.models.contract import InputContract
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Backbone:
     title
         What it is, in a line.
     parameters
-        Number of the trunk's parameters.
+        Number of the trunk's parameters; what the published model holds fixed is none.
     pretrained_on
         What the weights have seen.
     licence, source, citation
@@ -87,7 +88,7 @@ class Backbone:
     decoder
         Channels of the decoder's stages at 1/16, 1/8, 1/4, 1/2 and full size.
     stochastic_depth
-        Probability of leaving out a block in training, at the deepest block.
+        Probability of leaving out a block in training, at the deepest block; 0 where its layers cannot.
     extra
         The optional dependency that it needs.
     """
@@ -107,11 +108,17 @@ class Backbone:
     extra: str = ""
 
     def build(self, stochastic_depth: float | None = None) -> Pyramid:
-        """Return the trunk with random weights.
+        """Return the trunk with random weights; what the published model holds fixed is no parameter of it.
 
         Raises
         ------
+        ModelError
+            If blocks are to be left out that it cannot leave out.
         MissingExtraError
             If it needs an optional dependency that is not installed.
         """
-        return self.builder(self.stochastic_depth if stochastic_depth is None else stochastic_depth)
+        from bocage.models.pyramid import hold_fixed
+
+        if stochastic_depth and not self.stochastic_depth:
+            raise ModelError(f"{self.name} has no blocks that can be left out in training", "leave stochastic_depth 0")
+        return hold_fixed(self.builder(self.stochastic_depth if stochastic_depth is None else stochastic_depth))

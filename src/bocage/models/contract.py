@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bocage.errors import ModelError
 from bocage.scenes.bands import BANDS
 
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 MULTIPLE = 32
 """Edges of images are multiples of this: the deepest level of every pyramid has this stride."""
 _WHITE = 255
-# Augmentation may overshoot the range of a byte; 16-bit counts and reflectances in ten thousandths overshoot more.
-_LOWEST, _HIGHEST = -_WHITE, 2 * _WHITE
+# Numbers that were bytes once may have been rounded since.
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +108,83 @@ class InputContract:
                 )
 
     def check(self, images: Tensor, valid: Tensor) -> None:
-        """Refuse a batch of the wrong shape or scale; whole numbers of 8 bits are right by construction.
+        """Refuse a batch of the wrong shape or scale; bytes are right by construction.
 
         Raises
         ------
         ModelError
-            If bands, size or scale are wrong, or a value is not a number.
+            If bands, size or scale are wrong, a value is not a number, or validity is not true or false.
         """
+        import torch
+
         self.check_shape(images.shape, valid.shape)
-        if images.dtype.itemsize == 1 or not images.numel():
+        if valid.dtype != torch.bool:
+            raise ModelError(
+                f"validity of {valid.dtype} is not true or false", "give booleans: true where the image has data"
+            )
+        if images.dtype == torch.uint8 or not images.numel():
             return
-        low, high = float(images.amin()), float(images.amax())
-        if not (low >= _LOWEST and high <= _HIGHEST):
+        # Both at once: a GPU is waited for a single time.
+        low, high = torch.stack(images.aminmax()).tolist()
+        if not (low >= -_ROUNDING and high <= _WHITE + _ROUNDING):
             raise ModelError(
                 f"images from {low:g} to {high:g} are not bytes",
-                "give the values 0..255 that the scene reader returns; NaN and counts of 16 bits are not among them",
+                "give the values 0..255 that the scene reader returns; NaN, counts of 16 bits and values less their "
+                "mean are not among them",
             )
         if images.is_floating_point() and 0 < high <= 1 and bool((images != images.round()).any()):
             raise ModelError(
                 f"images from {low:g} to {high:g} were divided already; the network scales them itself",
                 "give the values 0..255 that the scene reader returns",
             )
+
+
+def check_images(
+    images: NDArray[np.generic], valid: NDArray[np.generic], bands: Sequence[str], multiple: int = 1
+) -> None:
+    """Refuse what no model of so many bands can be asked about.
+
+    Parameters
+    ----------
+    images, valid
+        Meant to be (n, bands, rows, columns) uint8 and (n, rows, columns) boolean.
+    multiple
+        Edges must be multiples of this.
+
+    Raises
+    ------
+    ModelError
+        If shape, bands, edges or the kind of numbers are others.
+    """
+    if images.ndim != 4 or images.shape[1] != len(bands):
+        what = f"images of {images.shape[1]} bands" if images.ndim == 4 else f"images {images.shape}"
+        raise ModelError(
+            f"{what} do not suit this model, which takes {', '.join(bands)}",
+            "give (n, bands, rows, columns), the bands by these names in this order",
+        )
+    rows, columns = images.shape[2:]
+    if rows % multiple or columns % multiple or valid.shape != (len(images), rows, columns):
+        raise ModelError(
+            f"images {images.shape} with validity {valid.shape} do not suit this model",
+            f"give (n, bands, rows, columns) and (n, rows, columns), edges being multiples of {multiple}",
+        )
+    check_bytes(images)
+    if valid.dtype != np.bool_:
+        raise ModelError(
+            f"validity of {valid.dtype} is not true or false", "give booleans: true where the image has data"
+        )
+
+
+def check_bytes(image: NDArray[np.generic]) -> None:
+    """Refuse an image that is no bytes: floats may hold NaN, and their scale is unknown.
+
+    Raises
+    ------
+    ModelError
+        If it is not uint8.
+    """
+    if image.dtype != np.uint8:
+        raise ModelError(
+            f"an image of {image.dtype} does not suit a model, which takes bytes",
+            "stretch the scene to 0..255 as the training scenes were, and write 0 where there is no data",
+        )

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from bocage.errors import ModelError
 from bocage.files import digest_file, finished, write_bytes, write_json
 from bocage.models.backbones import BACKBONES, find_backbone
 from bocage.models.forest import FORESTS
 from bocage.project import Project
+from bocage.scenes.bands import BANDS
+from bocage.scenes.stretch import Method
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +30,38 @@ WEIGHTS, NOTE = "backbone.safetensors", "backbone.json"
 _FORMAT = 1
 _log = logging.getLogger("bocage")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+
+
+def _shares(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) in {0, 2} and all(isinstance(one, int | float) for one in value)
+
+
+def _digest(value: object) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+# A note that was altered by hand must not surface as an error of arithmetic hours later.
+_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "name": lambda value: isinstance(value, str),
+    "backbone": lambda value: isinstance(value, str),
+    "start": lambda value: isinstance(value, str),
+    "licence": lambda value: isinstance(value, str),
+    "bands": _texts,
+    "resolution": lambda value: isinstance(value, int | float) and 0 < value < math.inf,
+    "stretch": lambda value: value in get_args(Method),
+    "percentiles": _shares,
+    "scenes": lambda value: isinstance(value, dict) and all(map(_digest, value.values())),
+    "left_out": _texts,
+    "figures": lambda value: isinstance(value, dict),
+    "settings": lambda value: isinstance(value, dict),
+    "inputs": _digest,
+    "digest": _digest,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +78,9 @@ class HomemadeBackbone:
         What the trunk began with: "random", or the name and SHA-256 of the weights.
     licence
         Licence of the weights that it began with, as far as it binds; that of the scenes adds to it.
-    bands, resolution, stretch
-        What its crops were: common names of the bands, metres per pixel, how numbers became bytes.
+    bands, resolution, stretch, percentiles
+        What its crops were: common names of the bands, metres per pixel, how numbers became bytes, and between which
+        shares where the stretch is "percentile"; none where an older version did not write them down.
     scenes
         SHA-256 of everything that decides the pixels of a scene, by the id of the scene.
     left_out
@@ -74,6 +110,7 @@ class HomemadeBackbone:
     settings: Mapping[str, Any]
     inputs: str
     created: str
+    percentiles: tuple[float, ...] = ()
     digest: str = ""
     format: int = field(default=_FORMAT)
 
@@ -113,14 +150,24 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
     note, weights = find_homemade(project, name, besides=FORESTS)
     if not pretrained:
         return Trunk(note.backbone)
-    here = (project.grid.resolution, project.settings.scenes.stretch)
-    if (note.resolution, note.stretch) != here:
-        _log.warning(
-            "backbone %s was pretrained at %g m with stretch %s; this project has %g m and %s",
-            *(name, note.resolution, note.stretch, *here),
-        )
+    warn_of_other_pixels(project, note)
     source = f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}"
     return Trunk(note.backbone, weights, source, note.licence)
+
+
+def warn_of_other_pixels(project: Project, note: HomemadeBackbone) -> None:
+    """Warn where a home-made backbone has seen other pixels than those of the project."""
+    scenes = project.settings.scenes
+    seen, here = (note.resolution, note.stretch), (project.grid.resolution, scenes.stretch)
+    shares = note.percentiles or scenes.percentiles
+    if seen == here and (note.stretch != "percentile" or shares == scenes.percentiles):
+        return
+    _log.warning(
+        "backbone %s was pretrained at %s; this project has %s",
+        note.name,
+        _in_words(*seen, shares),
+        _in_words(*here, scenes.percentiles),
+    )
 
 
 def save_homemade(project: Project, trunk: nn.Module, note: HomemadeBackbone) -> Path:
@@ -212,7 +259,22 @@ def _read(path: Path) -> HomemadeBackbone:
         raise ModelError(f"{path} is not the note of a backbone: {error}", "pretrain the backbone again") from error
     if note.format != _FORMAT:
         raise ModelError(f"{path} is of format {note.format}; this version reads {_FORMAT}", "use a newer Bocage")
+    if wrong := [name for name, right in _FIELDS.items() if not right(getattr(note, name))]:
+        raise ModelError(
+            f"{path} is not the note of a backbone: {', '.join(wrong)} cannot be as it says",
+            "copy the whole folder again, or pretrain the backbone again",
+        )
     if note.name != path.parent.name:
         raise ModelError(f"{path} is the note of {note.name!r}", f"name its folder {note.name} again")
+    if note.bands != BANDS:
+        raise ModelError(
+            f"{path.parent} was pretrained on {', '.join(note.bands)}, and images have {', '.join(BANDS)}",
+            "pretrain a backbone on the bands of the project",
+        )
     find_backbone(note.backbone)
     return note
+
+
+def _in_words(resolution: float, stretch: str, shares: Sequence[float]) -> str:
+    between = f" of {' to '.join(f'{share:g}' for share in shares)}" if stretch == "percentile" else ""
+    return f"{resolution:g} m with stretch {stretch}{between}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bocage.errors import ModelError
 from bocage.files import digest_json
+from bocage.models.contract import check_images
 
 if TYPE_CHECKING:
     from bocage.scenes.stretch import Method
@@ -78,7 +79,14 @@ class NdviThreshold:
         return cls(best / _BINS * 2 - 1, resolution=resolution, stretch=stretch, percentiles=percentiles)
 
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return 1 where the index is at or above the threshold and the pixel is valid, 0 elsewhere."""
+        """Return 1 where the index is at or above the threshold and the pixel is valid, 0 elsewhere.
+
+        Raises
+        ------
+        ModelError
+            If the images are no bytes, have other bands, or ``valid`` is of another shape.
+        """
+        check_images(images, valid, self.bands)
         woody = np.stack([ndvi(image) for image in images]) >= self.threshold
         return (woody & valid).astype(np.float32)
 

@@ -17,6 +17,7 @@ from bocage.models.checkpoint import load_pretrained, load_trunk
 from bocage.models.contract import MULTIPLE
 from bocage.models.decoder import Decoder, FineStem, InfraredJoin
 from bocage.models.pyramid import Pyramid
+from bocage.scenes.bands import BANDS
 
 __all__ = ["MULTIPLE", "Network", "build_network"]
 
@@ -53,7 +54,7 @@ class Network(nn.Module):
         mean, std = torch.tensor(self.contract.mean), torch.tensor(self.contract.std)
         self.register_buffer("gain", (0.5 / std).reshape(1, -1, 1, 1), persistent=False)
         self.register_buffer("offset", ((0.5 - mean) / std).reshape(1, -1, 1, 1), persistent=False)
-        self._as_is = sees_all and bool((self.gain == 1).all() and (self.offset == 0).all())
+        self._as_is = self.contract.bands == BANDS and {*self.contract.mean, *self.contract.std} == {0.5}
 
     def forward(self, images: Tensor, valid: Tensor) -> Tensor:
         """Return the logit of woody vegetation.

@@ -45,6 +45,20 @@ class Pyramid(nn.Module):
         return [group for group in groups if group]
 
 
+def hold_fixed[T: nn.Module](trunk: T) -> T:
+    """Make buffers of the parameters that the published model holds fixed, and return the trunk.
+
+    A recipe decides what of a network learns, so it may turn on any parameter; a buffer it cannot. The names in the
+    state stay what they were, and files load as before.
+    """
+    for module in trunk.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if not parameter.requires_grad:
+                delattr(module, name)
+                module.register_buffer(name, parameter.detach())
+    return trunk
+
+
 def each(module: nn.Module, prefix: str) -> tuple[tuple[str, ...], ...]:
     """Return one depth per child of a module that is called ``prefix`` in the trunk."""
     return tuple((f"{prefix}.{name}.",) for name, _ in module.named_children())

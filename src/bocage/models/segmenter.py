@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from bocage.errors import ModelError
 from bocage.files import digest_json
-from bocage.models.contract import MULTIPLE
+from bocage.models.contract import MULTIPLE, check_images
 from bocage.models.runtimes import Precision, Runtime, RuntimeChoice, choose_runtime
 from bocage.models.runtimes.torch import TorchRuntime
 
@@ -73,7 +72,8 @@ class TorchSegmenter:
     Raises
     ------
     ModelError
-        From ``predict``, if the images have other bands or an edge that is not a multiple of ``multiple``.
+        From ``predict``, if the images have other bands, are no bytes, or have an edge that is not a multiple of
+        ``multiple``. No runtime sees them then: one of them would take floats of 0..1 for bytes of 0.
     """
 
     multiple = MULTIPLE
@@ -122,15 +122,5 @@ class TorchSegmenter:
 
     def predict(self, images: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return probabilities 0..1, (n, rows, columns), of images (n, bands, rows, columns), uint8 0..255."""
-        count, bands, rows, columns = images.shape
-        if bands != len(self.bands):
-            raise ModelError(
-                f"images of {bands} bands do not suit this model, which takes {', '.join(self.bands)}",
-                "give the bands by these names, in this order",
-            )
-        if rows % self.multiple or columns % self.multiple or valid.shape != (count, rows, columns):
-            raise ModelError(
-                f"images {images.shape} with validity {valid.shape} do not suit this model",
-                f"give (n, bands, rows, columns) and (n, rows, columns), edges being multiples of {self.multiple}",
-            )
+        check_images(images, valid, self.bands, self.multiple)
         return self._runtime.run(images, valid)

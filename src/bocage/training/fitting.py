@@ -35,9 +35,10 @@ from bocage.training.chips import Chip, ChipStore, digest_chips, survey
 from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
 from bocage.training.forest_fitting import fit_forest, forest_inputs
-from bocage.training.journal import KEPT, WORKING
+from bocage.training.journal import KEPT
 from bocage.training.precision import choose_precision
 from bocage.training.session import learn
+from bocage.training.state import WORKING
 from bocage.training.weighting import Weighting
 
 RECEIPT = "training.json"

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from bocage.errors import TrainingError
 from bocage.files import write_bytes, write_text
 from bocage.models.segmenter import TorchSegmenter
 from bocage.progress import bar
@@ -27,9 +28,10 @@ from bocage.training.chips import ChipStore
 from bocage.training.evaluation import evaluate, total
 from bocage.training.events import EventLog
 from bocage.training.memory import peak_memory
+from bocage.training.state import STATE, WORKING
 from bocage.training.task import SegmentationTask
 
-STATE, KEPT, LOG, WORKING = "state.ckpt", "kept.safetensors", "log.csv", "training"
+KEPT, LOG = "kept.safetensors", "log.csv"
 _COLUMNS = ("step", "loss", "learning_rate", "iou", "f1", "precision", "recall")
 _LOG_EVERY = 20
 _log = logging.getLogger("bocage")
@@ -89,7 +91,8 @@ class Journal(lightning.Callback):
         self.rows: list[dict[str, float]] = list(state["rows"]) if state else []
         self.progress = Progress(**state["progress"]) if state else Progress()
         self.interrupted = False
-        self._losses: list[float] = []
+        # Where they were computed: to ask a GPU for one is to wait for it.
+        self._losses: list[Tensor] = []
         self._earlier = self.progress.seconds
         self._started = self._epoch_started = time.monotonic()
         self._bar = ExitStack()
@@ -111,9 +114,14 @@ class Journal(lightning.Callback):
         self._epoch_started = time.monotonic()
 
     def on_train_batch_end(self, _trainer: Any, task: Any, outputs: Any, *_: Any) -> None:
-        """Count the step and write down the mean loss now and then."""
-        loss: Tensor = outputs["loss"]
-        self._losses.append(loss.item())
+        """Count the step and write down the mean loss now and then.
+
+        Raises
+        ------
+        TrainingError
+            If a loss since the last time was not finite; nothing of it has been kept.
+        """
+        self._losses.append(outputs["loss"])
         if self._advance is not None:
             self._advance(1)
         if task.step % _LOG_EVERY == 0:
@@ -122,6 +130,8 @@ class Journal(lightning.Callback):
     def on_train_epoch_end(self, trainer: Any, task: Any) -> None:
         """Validate the average, keep it if it is the best so far or the last is wanted, and write logs and state."""
         assert isinstance(task, SegmentationTask)
+        if self._losses:
+            self.rows.append(self._row(task))
         if trainer.is_global_zero:
             self._close_epoch(task)
         # All devices stop after the same step.
@@ -141,8 +151,6 @@ class Journal(lightning.Callback):
         progress = self.progress
         progress.step = task.step
         progress.learning += time.monotonic() - self._epoch_started
-        if self._losses:
-            self.rows.append(self._row(task))
         if self._validation is None or self._validate(task, self._validation):
             progress.kept_step = task.step
             tensors = {name: value.detach().cpu().contiguous() for name, value in task.average.state_dict().items()}
@@ -184,11 +192,18 @@ class Journal(lightning.Callback):
             _log.info("run %s: stopped, no better one in %d validations", run.name, progress.waited)
 
     def _row(self, task: SegmentationTask) -> dict[str, float]:
-        loss = math.fsum(self._losses) / len(self._losses)
+        losses: list[float] = torch.stack(self._losses).tolist()
         self._losses.clear()
+        for place, loss in enumerate(losses, start=1):
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"run {self._run.name}: the loss is {loss} at step {task.step - len(losses) + place}",
+                    f"lower learning_rate (it is {self._run.learning_rate:g})",
+                )
         # The last group is of the head, which has the rate of the run.
         rate = task.trainer.optimizers[0].param_groups[-1]["lr"]
-        return {"step": task.step, "loss": round(loss, 6), "learning_rate": float(rate)}
+        mean = math.fsum(losses) / len(losses)
+        return {"step": task.step, "loss": round(mean, 6), "learning_rate": float(rate)}
 
     def _table(self) -> str:
         text = io.StringIO()

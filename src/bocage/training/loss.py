@@ -33,8 +33,9 @@ def masked_loss(logit: Tensor, label: Tensor, weight: Tensor | None = None, *, d
     torch.Tensor
         A scalar, at least 0; exactly 0 with zero gradient where no pixel is decided.
     """
-    decided = label != IGNORE
-    # Selecting keeps an infinite or undefined logit of an ignored pixel out, where a product with 0 would not.
+    # Selecting keeps an infinite or undefined logit of an ignored pixel out, where a product with 0 would not. Their
+    # places are found once: to count them, a GPU has to be waited for.
+    decided = (label != IGNORE).nonzero(as_tuple=True)
     logit, truth = logit[decided].float(), (label[decided] == 1).float()
     counts = torch.ones_like(truth) if weight is None else weight[decided].float()
     error = functional.binary_cross_entropy_with_logits(logit, truth, reduction="none")

@@ -59,11 +59,11 @@ def hidden_error(predicted: Tensor, image: Tensor, hidden: Tensor, valid: Tensor
     torch.Tensor
         A scalar, at least 0; exactly 0 with zero gradient where no pixel counts.
     """
-    counts = hidden & valid.unsqueeze(1)
-    if not bool(counts.any()):
-        return predicted.nan_to_num(0, 0, 0).sum() * 0
-    # Selecting keeps an undefined value of a pixel that does not count out, where a product with 0 would not.
-    return (predicted[counts].float() - image[counts].float()).abs().mean()
+    # Selecting keeps an undefined value of a pixel that does not count out, where a product with 0 would not. Their
+    # places are found once: to count them, a GPU has to be waited for.
+    counts = (hidden & valid.unsqueeze(1)).nonzero(as_tuple=True)
+    differences = (predicted[counts].float() - image[counts].float()).abs()
+    return differences.sum() / max(1, differences.numel())
 
 
 def mean_colour(image: Tensor, shown: Tensor) -> Tensor:

@@ -16,16 +16,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import ValidationError
 
 from bocage.errors import ModelError, SettingsError, TrainingError
-from bocage.files import digest_file, digest_json, write_bytes, write_json, write_text
+from bocage.files import digest_file, digest_json, write_bytes, write_text
 from bocage.models.backbones import BACKBONES
 from bocage.models.forest import FORESTS
-from bocage.models.homemade import HomemadeBackbone, find_homemade, homemade_folder, save_homemade
+from bocage.models.homemade import (
+    HomemadeBackbone,
+    find_homemade,
+    homemade_folder,
+    save_homemade,
+    warn_of_other_pixels,
+)
 from bocage.models.network import Network, build_network
 from bocage.models.weights import find_weights
 from bocage.outcome import Outcome
@@ -37,11 +42,10 @@ from bocage.training.ground import Choice, choose_ground
 from bocage.training.masking import hidden_error, mean_colour
 from bocage.training.reconstruction import Reconstruction, scale
 from bocage.training.reconstruction_task import ReconstructionTask
-from bocage.training.state import NOTE, noted_digest, read_state
+from bocage.training.state import STATE, WORKING, take_up
 from bocage.training.unlabelled import Batch, SceneCrops, split_grounds
 
-LOG, STATE = "log.csv", "state.ckpt"
-_WORKING = "training"
+LOG = "log.csv"
 # Raised when the pretraining itself changes, so that a state of an older version is not gone on with.
 _RECIPE = 1
 _COLUMNS = ("step", "loss", "learning_rate", "held_out")
@@ -134,6 +138,7 @@ def _find_start(project: Project, backbone: str, name: str, *, from_scratch: boo
         note, path = find_homemade(project, backbone)
         if from_scratch:
             return _Start(note.backbone, published=False, path=None, says="random", licence=own_licence)
+        warn_of_other_pixels(project, note)
         return _Start(note.backbone, published=False, path=path, says=f"{backbone} {note.digest}", licence=note.licence)
     if from_scratch:
         return _Start(backbone, published=False, path=None, says="random", licence=own_licence)
@@ -218,6 +223,7 @@ def _pretrain(
         bands=BANDS,
         resolution=project.grid.resolution,
         stretch=project.settings.scenes.stretch,
+        percentiles=project.settings.scenes.percentiles,
         scenes={ground.scene.id: ground.scene.fingerprint for ground in learned},
         left_out=choice.left_out,
         figures=figures,
@@ -226,7 +232,7 @@ def _pretrain(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     save_homemade(project, task.network.trunk, note)
-    shutil.rmtree(folder / _WORKING)
+    shutil.rmtree(folder / WORKING)
     return note
 
 
@@ -248,7 +254,7 @@ def _fit(
     """Train to the end, from where an earlier session with the same inputs stopped, and return the rows of the log."""
     given, name = task.given, folder.name
     step, rows = 0, list[dict[str, float]]()
-    state = _resume(folder / _WORKING, inputs)
+    state = take_up(folder / WORKING, inputs)
     if state is not None:
         task.network.load_state_dict(state["network"])
         task.optimiser.load_state_dict(state["optimiser"])
@@ -266,7 +272,7 @@ def _fit(
                 rows.append(row | ({"held_out": round(task.judge(held_out), 6)} if held_out else {}))
                 losses.clear()
                 write_text(folder / LOG, _table(rows))
-                _keep(folder / _WORKING / STATE, task, step, rows, clock)
+                _keep(folder / WORKING / STATE, task, step, rows, clock)
     return rows
 
 
@@ -276,16 +282,6 @@ def _keep(path: Path, task: ReconstructionTask, step: int, rows: list[dict[str, 
     state = {"network": weights, "optimiser": optimiser, "step": step, "rows": rows, "seconds": clock.seconds}
     torch.save(state, content)
     write_bytes(path, content.getvalue())
-
-
-def _resume(working: Path, inputs: str) -> dict[str, Any] | None:
-    """Return the state to resume from, or None after clearing what other inputs left behind."""
-    path = working / STATE
-    if path.is_file() and noted_digest(working) == inputs:
-        return read_state(path)
-    shutil.rmtree(working, ignore_errors=True)
-    write_json(working / NOTE, {"digest": inputs})
-    return None
 
 
 def _by_mean_colour(batches: list[Batch]) -> float | None:

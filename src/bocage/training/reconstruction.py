@@ -56,7 +56,13 @@ class Reconstruction(nn.Module):
             (n, rows, columns).
         hidden
             (n, 4, rows, columns). Nothing of a hidden or invalid pixel reaches the trunk.
+
+        Raises
+        ------
+        ModelError
+            If bands, size or scale are not those of the contract.
         """
+        self.contract.check(images, valid)
         features = self.trunk(self.trunk_input(torch.where(hidden, self.token, scale(images)), valid))
         result = self.lateral[-1](features[-1])
         for lateral, feature in zip(list(self.lateral)[-2::-1], features[-2::-1], strict=True):
@@ -76,6 +82,11 @@ def scale(images: Tensor) -> Tensor:
     return images.float() / 127.5 - 1
 
 
+def running_statistics(trunk: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Return the layers of a trunk that keep running statistics of what they saw."""
+    return [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
 def settle_statistics(trunk: nn.Module, images: Tensor, seen: int) -> None:
     """Move the running statistics of batch normalisation to the mean over the batches seen so far and this one.
 
@@ -89,7 +100,7 @@ def settle_statistics(trunk: nn.Module, images: Tensor, seen: int) -> None:
     seen
         How many batches came before; 0 begins anew.
     """
-    norms = [module for module in trunk.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = running_statistics(trunk)
     momenta = [norm.momentum for norm in norms]
     training = trunk.training
     for norm in norms:

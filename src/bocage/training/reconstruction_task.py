@@ -11,7 +11,7 @@ from bocage.models.network import channels_last
 from bocage.settings import PretrainingSettings
 from bocage.training.masking import hidden_error
 from bocage.training.memory import is_out_of_memory
-from bocage.training.reconstruction import Reconstruction, scale, settle_statistics
+from bocage.training.reconstruction import Reconstruction, running_statistics, scale, settle_statistics
 from bocage.training.unlabelled import Batch, SceneCrops
 
 _RISE = 0.1
@@ -77,24 +77,27 @@ class ReconstructionTask:
                 f"backbone {self._name}: {given.batch_size} crops of {given.crop} pixels do not fit into memory",
                 "lower pretraining.batch_size",
             ) from error
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self.optimiser.step()
+        # Asked for last: until it answers, a GPU is given nothing to do.
         value = float(loss.item())
         if not math.isfinite(value):
             raise TrainingError(
                 f"backbone {self._name}: the loss is {value} at step {step + 1}",
                 f"lower pretraining.learning_rate (it is {self.given.learning_rate:g})",
             )
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
-        self.optimiser.step()
         return value
 
     def judge(self, batches: list[Batch]) -> float:
         """Return the mean error on held-out crops."""
         self.network.eval()
         with torch.inference_mode():
-            return math.fsum(float(self.error(batch).item()) for batch in batches) / len(batches)
+            return math.fsum(torch.stack([self.error(batch) for batch in batches]).tolist()) / len(batches)
 
     def settle(self, crops: SceneCrops) -> None:
-        """Gather the running statistics of the trunk anew, on whole crops."""
+        """Gather the running statistics of the trunk anew, on whole crops; a trunk without any is left alone."""
+        if not running_statistics(self.network.trunk):
+            return
         for seen, batch in enumerate(crops.batches(self.given.steps, _SETTLING_BATCHES)):
             there = batch.to(self.device)
             whole = self.network.trunk_input(scale(there.images), there.valid)

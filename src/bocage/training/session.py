@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
@@ -17,14 +15,13 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
 from bocage.errors import TrainingError
-from bocage.files import write_json
 from bocage.settings import RunSettings
 from bocage.training.batches import CropModule
 from bocage.training.chips import ChipStore
 from bocage.training.crops import Crops
-from bocage.training.journal import KEPT, STATE, WORKING, Journal, Progress
+from bocage.training.journal import KEPT, Journal, Progress
 from bocage.training.precision import choose_precision
-from bocage.training.state import NOTE, check_weights, noted_digest, read_state
+from bocage.training.state import STATE, WORKING, read_state, take_up
 from bocage.training.task import SegmentationTask
 
 _log = logging.getLogger("bocage")
@@ -50,13 +47,15 @@ def learn(
         If the loss is not finite, a single crop does not fit into memory, or the state cannot be read.
     """
     working = folder / WORKING
-    state = _resume(working, digest)
+    state = take_up(working, digest, KEPT)
+    if state is not None:
+        _log.info("run %s: going on after step %d", run.name, state["task"]["step"])
     try:
         task = SegmentationTask(network, run, state and state["task"])
     except RuntimeError as error:
         raise TrainingError(
             f"{working / STATE} is of another network: {str(error).splitlines()[0]}",
-            f"remove {working} and train again",
+            f"remove {working} and run the same command again",
         ) from error
     journal = Journal(folder, run, validation, state and state["journal"])
     if journal.progress.stopped or task.first >= run.steps:
@@ -93,21 +92,8 @@ def learn(
             raise KeyboardInterrupt from error
     if run.devices > 1:
         # What other processes learnt is known from what they wrote.
-        return Progress(**read_state(working / STATE)["journal"]["progress"])
+        return Progress(**read_state(working)["journal"]["progress"])
     return journal.progress
-
-
-def _resume(working: Path, digest: str) -> dict[str, Any] | None:
-    """Return the state to resume from, or None after clearing what other inputs left behind."""
-    path, kept = working / STATE, working / KEPT
-    if path.is_file() and kept.is_file() and noted_digest(working) == digest:
-        state = read_state(path)
-        check_weights(kept)
-        _log.info("run %s: going on after step %d", working.parent.name, state["task"]["step"])
-        return state
-    shutil.rmtree(working, ignore_errors=True)
-    write_json(working / NOTE, {"digest": digest})
-    return None
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""The state that a killed training goes on from: which inputs it is of, and reading it without unpickling."""
+"""What a killed training goes on from: a state, beside the digest of the inputs that it is of."""
 
 from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +12,49 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from bocage.errors import TrainingError
+from bocage.files import write_json
 
-NOTE = "inputs.json"
+STATE, WORKING = "state.ckpt", "training"
+_NOTE = "inputs.json"
 
 
-def noted_digest(working: Path) -> str:
-    """Return the digest of the inputs that the state in a folder is of; empty where none is noted.
+def take_up(working: Path, digest: str, weights: str | None = None) -> dict[str, Any] | None:
+    """Return the state to go on from, or None after clearing what other inputs left behind.
+
+    Parameters
+    ----------
+    working
+        The folder that the state lies in.
+    digest
+        Of all inputs: a state that other inputs left is not taken up.
+    weights
+        Name of a safetensors file without which the state is of no use.
 
     Raises
     ------
     TrainingError
-        If the note cannot be read.
+        If the state, its note or the weights are damaged: before more steps are spent on them.
     """
-    note = working / NOTE
-    if not note.is_file():
-        return ""
-    try:
-        return str(json.loads(note.read_text(encoding="utf-8"))["digest"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable(note, error) from error
+    needed = (_NOTE, STATE, *([] if weights is None else [weights]))
+    if all((working / name).is_file() for name in needed) and _noted_digest(working / _NOTE) == digest:
+        state = read_state(working)
+        if weights is not None:
+            _check_weights(working / weights)
+        return state
+    shutil.rmtree(working, ignore_errors=True)
+    write_json(working / _NOTE, {"digest": digest})
+    return None
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """Return tensors and plain numbers that an earlier session left.
+def read_state(working: Path) -> dict[str, Any]:
+    """Return the tensors and plain numbers that an earlier session left in a folder; nothing is unpickled.
 
     Raises
     ------
     TrainingError
         If the file is damaged.
     """
+    path = working / STATE
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
@@ -47,14 +62,14 @@ def read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def check_weights(path: Path) -> None:
-    """Refuse weights that are not whole before more steps are spent on them.
+def _noted_digest(note: Path) -> str:
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["digest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(note, error) from error
 
-    Raises
-    ------
-    TrainingError
-        If the file is damaged.
-    """
+
+def _check_weights(path: Path) -> None:
     try:
         with safe_open(path, "pt"):
             return

@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bocage.models.backbone import Backbone, Weights
+from bocage.models.backbones.imagenet import MEAN, STD
 from bocage.models.contract import InputContract
 from bocage.scenes.bands import BANDS
 
 if TYPE_CHECKING:
     from bocage.models.pyramid import Pyramid
 
-# Of NAIP, as Clay publishes them with its wavelengths, per 255. DOFA and Panopticon publish no scale for 8-bit images
-# and were trained on values with zero mean and unit deviation.
+# Of NAIP, as Clay publishes them with its wavelengths, per 255. Panopticon publishes no scale for 8-bit images and was
+# trained on values with zero mean and unit deviation.
 _NAIP = InputContract(
     bands=BANDS,
     mean=(110.16 / 255, 115.41 / 255, 98.15 / 255, 139.04 / 255),
@@ -21,6 +22,8 @@ _NAIP = InputContract(
     wavelengths=(0.65, 0.56, 0.48, 0.842),
 )
 _WIDE = replace(_NAIP, resolution=(0.5, 30.0))
+# DOFA's code gives NAIP the statistics of photographs, and the near infrared, of Gaofen, its own.
+_OF_DOFA = replace(_WIDE, mean=(*MEAN, 90.315 / 255), std=(*STD, 60.395 / 255))
 
 
 def _panopticon(_: float) -> Pyramid:
@@ -50,7 +53,7 @@ def _dofa(name: str, file: str, digest: str, parameters: int, size: tuple[int, i
         licence="CC-BY-4.0",
         source="torchgeo/dofa on Hugging Face",
         citation="Xiong et al. 2024, arXiv 2403.15356",
-        contract=_WIDE,
+        contract=_OF_DOFA,
         weights=Weights(
             file=file,
             url=f"https://huggingface.co/torchgeo/dofa/resolve/{commit}/{file}",
@@ -65,8 +68,8 @@ def _dofa(name: str, file: str, digest: str, parameters: int, size: tuple[int, i
 
 
 BACKBONES = (
-    _dofa("dofa_base", "dofa_base_patch16_224-a0275954.pth", "a0275954", 111_310_592, (768, 12, 12)),
-    _dofa("dofa_large", "dofa_large_patch16_224-0ff904d3.pth", "0ff904d3", 337_103_360, (1024, 24, 16)),
+    _dofa("dofa_base", "dofa_base_patch16_224-a0275954.pth", "a0275954", 111_159_296, (768, 12, 12)),
+    _dofa("dofa_large", "dofa_large_patch16_224-0ff904d3.pth", "0ff904d3", 336_901_632, (1024, 24, 16)),
     Backbone(
         name="panopticon_base",
         title="Panopticon ViT-B",

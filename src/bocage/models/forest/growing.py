@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from bocage.errors import ModelError
+from bocage.models.contract import check_bytes
 from bocage.models.forest.archive import pack
 from bocage.models.forest.features import describe_objects
 from bocage.models.forest.recipe import Recipe
 from bocage.models.forest.resemblance import signature
-from bocage.models.forest.segmenter import ForestSegmenter, check_bytes
+from bocage.models.forest.segmenter import ForestSegmenter
 from bocage.models.forest.trees import Trees
 from bocage.scenes.bands import BANDS
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bocage.errors import ModelError
+from bocage.models.contract import check_images
 from bocage.models.forest.features import describe_objects
 from bocage.models.forest.recipe import Recipe
 from bocage.models.forest.resemblance import resembling, signature
@@ -66,13 +67,7 @@ class ForestSegmenter:
         ModelError
             If the images are no bytes, have other bands, or ``valid`` is of another shape.
         """
-        if images.ndim != 4 or images.shape[1] != len(self.bands) or valid.shape != (len(images), *images.shape[2:]):
-            raise ModelError(
-                f"images {images.shape} with validity {valid.shape} do not suit this model, which takes "
-                f"{', '.join(self.bands)}",
-                "give (n, bands, rows, columns), the bands by these names in this order, and (n, rows, columns)",
-            )
-        check_bytes(images)
+        check_images(images, valid, self.bands)
         result = np.zeros(valid.shape, np.float32)
         for image, inside, answer in zip(images, valid & images.any(axis=1), result, strict=True):
             if inside.any():
@@ -102,18 +97,3 @@ class ForestSegmenter:
         if self.signatures is None or self.members is None:
             return range(len(self.forests))
         return resembling(signature(image, inside), self.signatures, self.members, self.recipe.answering)
-
-
-def check_bytes(image: NDArray[np.generic]) -> None:
-    """Refuse an image that is no bytes: floats may hold NaN, and their scale is unknown.
-
-    Raises
-    ------
-    ModelError
-        If it is not uint8.
-    """
-    if image.dtype != np.uint8:
-        raise ModelError(
-            f"an image of {image.dtype} does not suit a forest, which takes bytes",
-            "stretch the scene to 0..255 as the training scenes were, and write 0 where there is no data",
-        )

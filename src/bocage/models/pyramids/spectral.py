@@ -18,6 +18,7 @@ from bocage.models.pyramid import Pyramid, each, even_blocks, spread
 
 _STRIDE = 16
 _NANOMETRES = 1000.0
+_TEMPERATURE = 10000.0
 
 
 class DofaPyramid(Pyramid):
@@ -34,6 +35,9 @@ class DofaPyramid(Pyramid):
         made: Any = DOFA(patch_size=_STRIDE, embed_dim=width, depth=depth, num_heads=heads)
         # Made anew for each task by its authors, and of no use to a pyramid.
         del made.fc_norm, made.head
+        # torchgeo leaves them to the published file; they are fixed, so without one there would be none.
+        with torch.no_grad():
+            made.pos_embed[:, 1:] = fixed_positions(math.isqrt(int(made.num_patches)), width)
         self.encoder = made
         self.wavelengths = tuple(wavelengths)
         self.blocks = even_blocks(depth)
@@ -107,6 +111,17 @@ def _through(
         if place in taken:
             maps.append(norm(tokens)[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *grid))
     return spread(maps)
+
+
+def fixed_positions(edge: int, width: int) -> Tensor:
+    """Return sines and cosines (edge x edge, width) of the column, then of the row, in a square of positions.
+
+    Source: He et al. 2022, Masked autoencoders are scalable vision learners, arXiv 2111.06377, as DOFA was pretrained.
+    """
+    frequency = _TEMPERATURE ** -(torch.arange(width // 4) / (width // 4))
+    row, column = torch.meshgrid(torch.arange(edge), torch.arange(edge), indexing="ij")
+    angles = (axis.flatten()[:, None] * frequency for axis in (column, row))
+    return torch.cat([part for angle in angles for part in (angle.sin(), angle.cos())], dim=1)
 
 
 def resize_positions(positions: Tensor, grid: tuple[int, int]) -> Tensor:
