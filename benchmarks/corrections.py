@@ -95,7 +95,7 @@ class Ground:
 
     def errors(self) -> NDArray[np.int64]:
         """Return the wrong pixels of each piece."""
-        return self.union - self.hits
+        return np.asarray(self.union - self.hits)
 
 
 def gains(ground: Ground, ranked: geopandas.GeoDataFrame, seed: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def make_sites(count: int, rng: np.random.Generator) -> np.ndarray:
         points = np.column_stack([x.ravel(), y.ravel()]) + rng.uniform(-0.3, 0.3, (x.size, 2)) * step
         points = points[shapely.contains_xy(ground, points[:, 0], points[:, 1])]
         if len(points) >= count:
-            return points[np.sort(rng.permutation(len(points))[:count])]
+            return np.asarray(points[np.sort(rng.permutation(len(points))[:count])])
         step *= 0.999
 
 

@@ -158,14 +158,14 @@ def _near(mask: Mask, radius: float, tools: Tools) -> Mask:
 
 
 def _of(labels: NDArray[np.integer], chosen: NDArray[np.bool_]) -> Mask:
-    return np.concatenate([[False], chosen])[labels]
+    return np.asarray(np.concatenate([[False], chosen])[labels], bool)
 
 
 def _widths(labels: NDArray[np.integer], count: int, tools: Tools) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     distance = np.asarray(tools.depth(labels > 0), np.float64)
     cells = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     total = np.bincount(labels.ravel(), weights=distance.ravel(), minlength=count + 1)[1:]
-    area = cells * SIDE**2
+    area = cells.astype(np.float64) * SIDE**2
     width = rectangle_widths(area, total / np.maximum(cells, 1))
     return width, area / width
 

@@ -107,7 +107,7 @@ def told(found: Found, *, context: bool) -> pd.DataFrame:
     """Return the features with their types, and what they are in truth and how much of each is that."""
     table, kinds = found.typed.table, found.kinds
     if not context:
-        unknown = [name for name in table if str(name).startswith(("near_", "inside_", "along_"))]
+        unknown = [str(name) for name in table if str(name).startswith(("near_", "inside_", "along_"))]
         table = table.assign(**dict.fromkeys(unknown, np.nan))
         table = table.assign(**typed(table))
     return table.assign(
@@ -208,9 +208,10 @@ def _reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], reso
 def _recall_table(rows: pd.DataFrame, resolution: float) -> list[dict[str, Any]]:
     return [
         {
-            "cell_m": resolution, "type": str(name), "from_m2": SIZES[int(bin_)], "to_m2": SIZES[int(bin_) + 1],
+            "cell_m": resolution, "type": str(name),
+            "from_m2": SIZES[own["bin"].iloc[0]], "to_m2": SIZES[own["bin"].iloc[0] + 1],
             "objects": len(own), "found_share": float((own["kept"] >= own["area"] / 2).mean()),
             "area_share": float(own["kept"].sum() / own["area"].sum()),
         }
-        for (name, bin_), own in rows.groupby(["type", "bin"])
+        for (name, _), own in rows.groupby(["type", "bin"])
     ]  # fmt: skip

@@ -47,7 +47,7 @@ class Task:
         result: Tensor = torch.sigmoid(self.network(images.to(torch.uint8), valid)).unsqueeze(1)
         return result
 
-    def write(self, probability: NDArray[np.float32], profile: Mapping[str, Any]) -> None:
+    def write(self, probability: NDArray[np.floating], profile: Mapping[str, Any]) -> None:
         """Write (rows, columns) of probability as one compressed band of bytes."""
         rows, columns = probability.shape
         options = {**profile, "count": 1, "dtype": "uint8", "nodata": 255, "height": rows, "width": columns}
@@ -57,7 +57,7 @@ class Task:
 
 def monai(task: Task) -> None:
     """Map with MONAI's sliding window: the whole scene in memory, gaussian weights."""
-    from monai.inferers import sliding_window_inference
+    from monai.inferers.utils import sliding_window_inference
 
     with rasterio.open(task.scene) as file:
         edge = task.only or file.width

@@ -21,9 +21,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -56,6 +58,8 @@ WANTED = 1.7
 CHIP, BATCH = 256, 4
 BARE_BATCHES = 24
 """Batches of each bare model: some seconds."""
+_LOOK = 1.0
+"""Seconds between two looks at processes that may have died."""
 
 
 class TogetherCrew:
@@ -154,16 +158,30 @@ def run_bare(package: Path, together: Barrier, spent: Queue[float]) -> None:
 
 
 def time_bare(package: Path, models: int) -> float:
-    """Return the seconds that so many models take at once, each for as many batches in a process of its own."""
+    """Return the seconds that so many models take at once, each for as many batches in a process of its own.
+
+    Raises
+    ------
+    RuntimeError
+        If a process dies, for which the others would wait for ever.
+    """
     context = multiprocessing.get_context("spawn")
     together, spent = context.Barrier(models), context.Queue()
     processes = [context.Process(target=run_bare, args=(package, together, spent)) for _ in range(models)]
-    for process in processes:
-        process.start()
-    seconds = max(spent.get() for _ in processes)
-    for process in processes:
-        process.join()
-    return seconds
+    seconds: list[float] = []
+    try:
+        for process in processes:
+            process.start()
+        while len(seconds) < models:
+            with suppress(Empty):
+                seconds.append(spent.get(timeout=_LOOK))
+            if failed := [process.exitcode for process in processes if process.exitcode]:
+                raise RuntimeError(f"a process with a bare model ended with status {failed[0]}")
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+    return max(seconds)
 
 
 def measure(folder: Path, *, tiles: int, pixels: int, workers: int, repeat: int) -> dict[str, Any]:

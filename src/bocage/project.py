@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +44,10 @@ class Project:
         folder = Path(folder)
         file = folder / SETTINGS_FILE
         if not file.is_file():
-            raise ProjectError(f"{folder} is not a project: it holds no {SETTINGS_FILE}", f"run: bocage init {folder}")
+            raise ProjectError(
+                f"{folder} is not a project: it holds no {SETTINGS_FILE}",
+                f"run: bocage init {shlex.quote(str(folder))}",
+            )
         try:
             content = tomllib.loads(file.read_text(encoding="utf-8"))
             return cls(folder.resolve(), Settings.model_validate(content))

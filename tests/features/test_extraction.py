@@ -205,6 +205,7 @@ def test_what_stands_at_the_border_of_production_cells_is_judged_alike_from_both
     assert west["slf_class"].tolist() == east["slf_class"].tolist() == [1]
     assert west["whole_id"].tolist() == east["whole_id"].tolist() == west["feature_id"].tolist()
     assert west["pieces"].tolist() == east["pieces"].tolist() == [2]
+    assert [outcome.figures["features"], sum(outcome.figures["count_by_type"].values())] == [1, 1]
     assert west["width_m"].tolist() == east["width_m"].tolist()
     assert not west["truncated"].any()
     assert not east["truncated"].any()

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from bocage.grid import Tile, Window
-from bocage.mapping.account import expect, forecast, last_run, startup
+from bocage.mapping.account import expect, forecast, last_run, reckon, startup
+from bocage.mapping.engines import make_engine
 from bocage.mapping.planning import Plan, TileJob
 from bocage.mapping.rates import LastRun, Rates
+from bocage.mapping.reckoning import Course
+from bocage.mapping.staff import Staff
 from bocage.project import Project
 from bocage.settings import MachineSettings
 from tests.mapping.fakes import fake_recipe
@@ -33,20 +36,30 @@ def test_workers_beyond_the_tiles_neither_help_nor_harm(project: Project, tiles:
     """All cores of the machine do the work, however many workers share them: a tile has 100 chips, 10 a second."""
     for workers in range(1, 8):
         figures = forecast(project, plan_of(tiles), workers=workers, engine="local")
-        before = startup(plan_of(tiles), min(workers, tiles), isolated=min(workers, tiles) > 1)
         at_once = min(workers, tiles)
+        before = startup(plan_of(tiles), Staff(at_once, at_once, at_once > 1))
         rounds = -(-tiles // at_once)
         assert figures["hours"] * 3600 - before == pytest.approx(rounds * at_once * 12, rel=1e-3)
         assert (figures["bottleneck"] == "tiles") == (workers > tiles)
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2, 5])
+@pytest.mark.parametrize("tiles", [1, 3, 20])
+def test_a_run_is_compared_with_the_plan_that_was_printed(project: Project, tiles: int, workers: int) -> None:
+    plan = plan_of(tiles)
+    course = Course(0, 0, 1, staff=make_engine("local", workers).staff(tiles))
+    printed = forecast(project, plan, workers=workers)
+    assert reckon(plan, (), course).planned.hours == pytest.approx(printed["hours"], abs=1e-6)
+
+
 def test_the_start_is_that_of_the_last_run_where_there_was_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     plan = plan_of(20)
-    assert startup(plan, 1, isolated=False) == 5
-    assert startup(plan, 2, isolated=True) == 5 + 3 + 2
-    assert startup(plan, 6, isolated=True) == 5 + 3 * (3 + 2)
-    assert startup(replace(plan, rates=replace(RATES, start_seconds=7.5)), 6, isolated=True) == 12.5
+    assert startup(plan, Staff()) == 5
+    assert startup(plan, Staff(2, 2, isolated=True)) == 5 + 3 + 2
+    assert startup(plan, Staff(6, 6, isolated=True)) == 5 + 3 * (3 + 2)
+    assert startup(plan, Staff(600, 2, isolated=True)) == 5 + 3 + 2, "each of a cluster's workers has a core"
+    assert startup(replace(plan, rates=replace(RATES, start_seconds=7.5)), Staff(6, 6, isolated=True)) == 12.5
 
 
 def test_machines_of_the_settings_take_the_place_of_this_one(project: Project) -> None:
@@ -66,7 +79,7 @@ def test_a_report_that_tells_nothing_of_a_run(project: Project, content: str) ->
 def test_a_report_tells_of_the_same_model_only(project: Project) -> None:
     project.homogeneity_file.parent.mkdir(parents=True)
     project.homogeneity_file.write_text(
-        '{"run": {"workers": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": null},'
+        '{"run": {"workers": 2, "abreast": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": null},'
         f' "examined": {{"model_digest": "{fake_recipe().model_digest}"}}}}',
         encoding="utf-8",
     )

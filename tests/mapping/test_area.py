@@ -98,9 +98,9 @@ def test_area_is_mapped_once_and_reads_back(project: Project) -> None:
     assert before.as_dict()["bytes_of_scenes"] == sizes
     assert before.rates is not None
     assert before.rates.source == "tiles on trial on this machine"
-    hours = before.hours()
-    assert hours is not None
-    assert hours > 0
+    expected = before.estimate()
+    assert expected is not None
+    assert expected.hours > 0
     assert not project.map_folder.exists(), "a plan wrote something"
 
     outcome = map_area(project)

@@ -14,6 +14,7 @@ from bocage.mapping.machines import Load, Machine, estimate
 from bocage.mapping.rates import LastRun, Rates, Timed, bare_rate, rates_from, rates_of
 from bocage.mapping.receipt import TileSummary
 from bocage.mapping.reckoning import Course, Reckoning
+from bocage.mapping.staff import Staff
 from bocage.settings import MachineSettings
 from tests.mapping.fakes import FakeSegmenter
 
@@ -77,10 +78,10 @@ def summary(chips: int, predict: float, read: float, rest: float, size: int | No
 
 
 def test_rates_follow_from_the_receipts() -> None:
-    rates = rates_of([summary(100, 10, 4, 2, 8_000_000), summary(0, 0, 1, 0, 5)], LastRun(workers=2))
+    rates = rates_of([summary(100, 10, 4, 2, 8_000_000), summary(0, 0, 1, 0, 5)], LastRun(abreast=2))
     assert rates is not None
     assert (rates.chips_per_second, rates.bytes_per_second) == (10.0, 2e6)
-    assert (rates.source, rates.workers) == ("the receipts of 1 tiles in place", 2)
+    assert (rates.source, rates.abreast) == ("the receipts of 1 tiles in place", 2)
     unknown = rates_of([summary(100, 10, 4, 2, None)])
     assert unknown is not None
     assert unknown.bytes_per_second is None
@@ -146,7 +147,7 @@ def test_receipts_without_a_time_tell_nothing() -> None:
 
 def test_a_start_that_is_not_known_is_not_told() -> None:
     load = Load(2, 200, 1000)
-    course = Course(preparing=4, starting=0, mapping=22, isolated=True)
+    course = Course(preparing=4, starting=0, mapping=22, staff=Staff(isolated=True))
     found = Reckoning.of(estimate(load, [Machine("a", 1, 1, 10.0)]), load, [summary(9, 9, 1, 1, 1)], course, source="")
     assert found.as_dict()["start_seconds"] is None
 
@@ -167,7 +168,7 @@ def test_a_run_is_compared_with_its_plan() -> None:
     load = Load(2, 200, 1000, 2, 1)
     planned = estimate(load, [Machine("a", 1, 1, 10.0)], startup=5, ending=1)
     mapped = [summary(90, 9, 1, 1, 600), summary(90, 9, 1, 1, 500)]
-    course = Course(preparing=4, starting=2, mapping=22, ending=0.5, isolated=True)
+    course = Course(preparing=4, starting=2, mapping=22, ending=0.5, staff=Staff(isolated=True))
     figures = Reckoning.of(planned, load, mapped, course, source="a test").as_dict()
     assert (figures["planned_seconds"], figures["seconds"], figures["chips_ratio"]) == (26.0, 28.5, 0.9)
     assert figures["ratio"] == pytest.approx(28.5 / 26, abs=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,16 @@ from numpy.typing import NDArray
 from bocage.errors import ModelError
 from bocage.files import digest_file
 from bocage.grid import Bounds, Tiling
+from bocage.mapping.account import forecast, reckon, startup
 from bocage.mapping.engines import make_engine
 from bocage.mapping.inventory import Inventory
 from bocage.mapping.planning import make_plan
+from bocage.mapping.rates import Rates
 from bocage.mapping.receipt import TileSummary
+from bocage.mapping.reckoning import Course
+from bocage.mapping.staff import Staff
 from bocage.outcome import Refusal
+from bocage.project import Project
 from bocage.scenes import Catalogue
 from tests.mapping.fakes import GRID, FakeSegmenter, fake_work
 from tests.mapping.run_slowly import AREA, catalogue, plan_of, run
@@ -47,18 +53,22 @@ def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     made = Cluster()
+    patch = pytest.MonkeyPatch()
+    patch.delenv("OMP_NUM_THREADS", raising=False)  # Ray leaves it as it is where it is set
     try:
         for _ in range(3):
             made.add_node(num_cpus=1, object_store_memory=STORE)
         ray.init(address=made.address, log_to_driver=False, configure_logging=False)
     except Exception as error:  # noqa: BLE001 - Ray raises plain Exception where a node does not start in time
         made.shutdown()  # type: ignore[no-untyped-call]
+        patch.undo()
         pytest.skip(f"RAY DID NOT START on this machine: {error}")
     try:
         yield made
     finally:
         ray.shutdown()
         made.shutdown()  # type: ignore[no-untyped-call]
+        patch.undo()
 
 
 @pytest.mark.usefixtures("cluster")
@@ -75,6 +85,36 @@ def test_worker_that_dies_is_replaced_and_the_bytes_are_those_of_local(
     assert digests(tmp_path) == expected
     assert len(list((tmp_path / "counted").iterdir())) == 1
     assert ray.is_initialized(), "the engine closed a connection that it had not opened"
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("workers", "found"), [(0, 3), (2, 2)])
+def test_a_plan_asks_the_cluster_and_its_run_is_compared_with_it(tmp_path: Path, workers: int, found: int) -> None:
+    (tmp_path / "bocage.toml").write_text('[mapping]\nengine = "ray"\n', encoding="utf-8")
+    plan = replace(plan_of(tmp_path), rates=Rates(10.0, None, 1.0, "one worker with all cores"), loading=2.0)
+    printed = forecast(Project.open(tmp_path), plan, workers=workers)
+    assert printed["workers"] == found
+    cores = os.cpu_count() or 1
+    rounds = -(-len(plan.jobs) // found) * found / len(plan.jobs)
+    mapping = rounds * plan.chips / (found * 10.0 / cores)
+    staff = make_engine("ray", workers).staff(len(plan.jobs))
+    assert staff == Staff(found, cores, isolated=True)
+    assert printed["hours"] * 3600 == pytest.approx(startup(plan, staff) + mapping, abs=0.01)
+    assert reckon(plan, (), Course(0, 0, 1, staff=staff)).planned.hours == pytest.approx(printed["hours"], abs=1e-6)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_worker_has_one_core() -> None:
+    """What the plan relies on: torch and OpenVINO take as many threads as the variable says."""
+    told = ray.remote(num_cpus=1)(Environment).remote()
+    assert ray.get(told.threads.remote()) == "1"
+
+
+class Environment:
+    """Tells what the environment of an actor says."""
+
+    def threads(self) -> str | None:
+        return os.environ.get("OMP_NUM_THREADS")
 
 
 @pytest.mark.usefixtures("cluster")

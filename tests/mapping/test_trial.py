@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from bocage.grid import Bounds, Tiling
 from bocage.mapping.inventory import Inventory
-from bocage.mapping.planning import Plan, make_plan
+from bocage.mapping.planning import Plan, TileJob, make_plan
+from bocage.mapping.receipt import TileSummary
 from bocage.mapping.trial import SOURCE, trial_rates
-from bocage.mapping.worker import Work
+from bocage.mapping.worker import Work, Worker
 from bocage.scenes import Catalogue, open_scene
 from bocage.scenes.scene import Scene
 from tests.mapping.fakes import GRID, FakeSegmenter, fake_scene, fake_work
@@ -64,6 +66,29 @@ def test_rates_are_measured_without_opening_a_scene(
     assert found.mapping > 0
     assert not list((tmp_path / "trials").iterdir())
     assert not (tmp_path / "map").exists()
+
+
+class Lagging(Worker):
+    """Is so slow in writing the first tile of the wide scene that two others overtake it."""
+
+    overtaken = Event()
+
+    def run(self, job: TileJob) -> TileSummary:
+        summary = super().run(job)
+        if summary.id == "trial-2":
+            assert self.overtaken.wait(60)
+        if summary.id == "trial-4":
+            self.overtaken.set()
+        return summary
+
+
+def test_a_tile_that_is_overtaken_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing would tell what reading takes."""
+    monkeypatch.setattr("bocage.mapping.trial.Worker", Lagging)
+    monkeypatch.setattr("bocage.mapping.trial._ENOUGH", 0.0)
+    plan, work = planned(tmp_path)
+    assert trial_rates(plan, FakeSegmenter(), work).source == SOURCE
+    assert Lagging.overtaken.is_set()
 
 
 def test_tiles_that_cannot_be_mapped_leave_the_bare_model(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bocage.cli.application import app
 from bocage.errors import ModelError
+from bocage.models import BACKBONES
 from bocage.models.homemade import (
     NOTE,
     WEIGHTS,
@@ -22,6 +23,7 @@ from bocage.models.homemade import (
     save_homemade,
 )
 from bocage.models.network import build_network
+from bocage.models.weights import WEIGHTS_VARIABLE
 from bocage.project import Project
 from bocage.settings import Settings
 
@@ -184,3 +186,27 @@ def test_a_run_of_another_pixel_is_warned(made: Project, caplog: pytest.LogCaptu
     assert "pretrained at 1.2 m with stretch none; this project has 2 m with stretch percentile of 0.005" in caplog.text
     assert resolve_backbone(made, "county", pretrained=False) == Trunk("efficientnet_lite0")
     assert resolve_backbone(made, "resnet50", pretrained=True) == Trunk("resnet50")
+
+
+def test_a_file_in_place_of_the_published_one_is_known_by_its_digest(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path / "weights"))
+    own = tmp_path / "weights" / "resnet50.safetensors"
+    own.parent.mkdir()
+    found = []
+    for content in (b"one", b"two"):
+        own.write_bytes(content)
+        found.append(resolve_backbone(project, "resnet50", pretrained=True))
+    assert found[0] != found[1]
+    assert found[0].source.startswith("resnet50.safetensors, which stands in place of the published file, SHA-256 7692")
+    assert found[0].licence.startswith("not known")
+    assert resolve_backbone(project, "resnet50", pretrained=False) == Trunk("resnet50")
+    # The published file is that whatever it is called; under its own name the registry knows its digest.
+    published = dataclasses.replace(BACKBONES["resnet50"].weights, digest=found[1].source[-64:])
+    known = dataclasses.replace(BACKBONES["resnet50"], weights=published)
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.models.homemade.BACKBONES", {"resnet50": known})
+        assert resolve_backbone(project, "resnet50", pretrained=True) == Trunk("resnet50")
+    own.replace(own.parent / BACKBONES["resnet50"].weights.file)
+    assert resolve_backbone(project, "resnet50", pretrained=True) == Trunk("resnet50")

@@ -9,19 +9,16 @@ import rasterio
 
 from bocage.errors import ProductError
 from bocage.features.extraction import extract_features
-from bocage.grid import Grid, Window
+from bocage.grid import Bounds, Grid, Window
 from bocage.outcome import Outcome
 from bocage.products import ProductName, check_products, write_products
+from bocage.products.edition import edition_of
 from bocage.products.units import units_of
 from bocage.project import Project
 from bocage.rasters import read_window
-from bocage.settings import ProductsSettings
 from tests.features.landscape import disk, make_project, rectangle, write_mosaic
 
 WINDOW = Window(2_150_000, -1_500_500, 500, 500)
-
-
-WITHOUT_REGION = ProductsSettings(web_tiles=False)
 
 
 def woody() -> np.ndarray:
@@ -95,8 +92,7 @@ def test_2015_tells_linear_patchy_and_additional_features_apart(project: Project
 def test_another_release_has_its_own_names_and_replaces_the_last(
     project: Project, profile: str, expected: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    plain = Project(project.folder, project.settings.model_copy(update={"products": WITHOUT_REGION}))
-    outcome = write_products(plain, profile)
+    outcome = write_products(project, profile)  # the region of the settings is that of 2015, and says nothing of others
     assert stems(outcome) == expected
     assert outcome.refused == ()
     assert "the features follow the rules of 2015" in caplog.text
@@ -157,7 +153,7 @@ def corner(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_tiles_of_2018_join_the_production_cells_that_they_hold(corner: Project) -> None:
     by_cell = write_products(corner)
-    assert len(by_cell.figures["cells"]) == 4
+    assert len(by_cell.figures["units"]) == 4
     grid = Grid("EPSG:3035", 5.0)
     window = Window(859_800, -600_200, 400, 400)
     expected = np.full(window.shape, 255, np.uint8)
@@ -166,7 +162,7 @@ def test_tiles_of_2018_join_the_production_cells_that_they_hold(corner: Project)
         expected = np.where(part == 255, expected, part)
 
     outcome = write_products(corner, "2018")
-    assert list(outcome.figures["cells"]) == ["E42N29"]
+    assert list(outcome.figures["units"]) == ["E42N29"]
     assert outcome.refused == ()
     tile = next(corner.products_folder.glob("swf_2018_005m_e42n29_*.tif"))
     np.testing.assert_array_equal(read_window(tile, grid, window, fill=255), expected)
@@ -191,6 +187,28 @@ def test_a_tile_is_written_again_when_one_of_its_cells_has_changed(corner: Proje
     gpd.read_parquet(features).iloc[:0].to_parquet(features)
     write_products(corner, "2018")
     assert tile.stat().st_mtime_ns != before
+
+
+@pytest.mark.parametrize(
+    ("crs", "north", "edge", "area", "warned"),
+    [
+        ("EPSG:32620", 1_790_000, 20_000, "gp", False),
+        ("EPSG:32620", 1_620_000, 20_000, "mq", False),
+        ("EPSG:32620", 1_600_000, 200_000, "gp", True),
+        ("EPSG:32740", 7_660_000, 20_000, "re", False),
+        ("EPSG:32633", 5_000_000, 20_000, "xx", False),
+        ("EPSG:3035", 3_000_000, 20_000, "eu", False),
+    ],
+)
+def test_layers_that_are_not_tiled_are_named_after_the_ground(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, crs: str, north: float, edge: float, area: str, *, warned: bool
+) -> None:
+    edition = edition_of(make_project(tmp_path, crs=crs), None, [], Grid(crs, 5.0))
+    ground = Bounds(700_000, north, 700_000 + edge, north + edge)
+    assert edition.area(ground) == area
+    assert ("show Guadeloupe and Martinique" in caplog.text) == warned
+    said = make_project(tmp_path / "said", crs=crs, more='[products]\narea = "mq"\n')
+    assert edition_of(said, None, [], Grid(crs, 5.0)).area(ground) == "mq"
 
 
 def test_cells_that_do_not_fill_tiles_of_2018_are_refused(tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ def _write_features(folder: Path, probability: NDArray[np.uint8]) -> None:
     gpd.GeoDataFrame(
         {
             "feature_id": [f"f{index}" for index in range(len(parts))],
+            "whole_id": [f"f{index}" for index in range(len(parts))],
             "area": [part.area for part in parts],
             "slf_type": ["linear" if part.area > 4000 else "patchy" for part in parts],
             "width_m": [11.0] * len(parts),

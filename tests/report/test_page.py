@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import geopandas as gpd
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ from bocage.chain import inputs_digest
 from bocage.project import Project
 from bocage.report import write_report
 from bocage.report.album import collect
-from bocage.report.page import duration
+from bocage.report.page import duration, gather
 from bocage.stages import stage_named
 
 HARNESS = """<!doctype html><link rel="icon" href="data:,">
@@ -88,6 +89,22 @@ def test_page_says_what_was_measured(page: str, full_project: Project) -> None:
     assert "is cut short: 3 of 9 blocks are missing" in text
     assert "copy or download it again" in text
     assert "not run" in text  # products have no receipt
+
+
+def test_features_that_a_border_cuts_are_counted_whole(build: Callable[..., Project], tmp_path: Path) -> None:
+    project = build(tmp_path)
+    path = next(project.features_folder.glob("*.parquet"))
+    table = gpd.read_parquet(path)
+    patches = table.index[table["slf_type"] == "patchy"]
+    before = gather(project)
+    assert before["feature_count"] == len(table)
+    table.loc[patches[1], "whole_id"] = table.loc[patches[0], "whole_id"]
+    table.to_parquet(path)
+    after = gather(project)
+    assert after["feature_count"] == len(table) - 1
+    one, two = ({name: figures for name, *figures in each["feature_types"]} for each in (before, after))
+    assert two["patchy"] == [one["patchy"][0] - 1, one["patchy"][1]]
+    assert two["linear"] == one["linear"]
 
 
 def test_page_escapes_what_it_is_given(page: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -64,7 +65,7 @@ def init(
 ) -> None:
     """Make a new project with a commented settings file."""
     file = create_project(folder, template)
-    answer(f"wrote {file}; edit it, then run: bocage run --project {folder}", as_json=False)
+    answer(f"wrote {file}; edit it, then run: bocage run --project {shlex.quote(str(folder))}", as_json=False)
 
 
 @app.command()

@@ -86,8 +86,7 @@ def extract_features(project: Project) -> Outcome:
         except FeatureError as error:
             _log.warning("%s: %s", cell, error.problem)
             refused.append(Refusal.of(cell, error))
-    # What stands of a refused cell is of another map: products must not be made of it.
-    _remove_stale(project, cells)
+            _remove(project, cell)  # What stands of it is of another map: products must not be made of it.
     if not outputs:
         raise FeatureError(refused[0].reason, refused[0].mend)
     for cell in join_cells(project, cells, grid.resolution, profile):
@@ -205,21 +204,28 @@ def _remove_stale(project: Project, cells: Iterable[str]) -> None:
     current = set(cells)
     for receipt in project.features_folder.glob("*.json"):
         if receipt.stem not in current:
-            receipt.with_suffix(".parquet").unlink(missing_ok=True)
-            border_file(project, receipt.stem).unlink(missing_ok=True)
-            receipt.unlink()
+            _remove(project, receipt.stem)
+
+
+def _remove(project: Project, cell: str) -> None:
+    """Remove the features of a production cell, its receipt last: as long as that stands there may be more."""
+    table = project.features_folder / f"{cell}.parquet"
+    for path in (table, border_file(project, cell), table.with_suffix(".json")):
+        path.unlink(missing_ok=True)
 
 
 def _figures(features: gpd.GeoDataFrame) -> dict[str, Any]:
-    by_type = features.groupby("slf_type")["area"].agg(["count", "sum"])
+    # A feature in several production cells counts in that where it begins: the sum over cells is that of features.
+    begins = features["feature_id"] == features["whole_id"]
+    areas, counts = (values.groupby(features["slf_type"]).sum() for values in (features["area"], begins))
     linear = features["slf_class"] == 1
     return {
-        "features": len(features),
+        "features": int(begins.sum()),
         "area_km2": float(features["area"].sum() / 1e6),
         "linear_km": float(features.loc[linear, "length_m"].sum() / 1e3),
         "truncated": int(features["truncated"].sum()),
-        "count_by_type": {str(name): int(row["count"]) for name, row in by_type.iterrows()},
-        "area_km2_by_type": {str(name): float(row["sum"] / 1e6) for name, row in by_type.iterrows()},
+        "count_by_type": {str(name): int(count) for name, count in counts.items()},
+        "area_km2_by_type": {str(name): float(area / 1e6) for name, area in areas.items()},
     }
 
 

@@ -148,9 +148,7 @@ def mapped_tiles(project: Project) -> list[Tile]:
     names = [name.removesuffix(".tif") for name in stored if name.endswith(".tif")]
     done = [name for name in names if receipt_name(name) in stored]
     if not done:
-        raise ProjectError(
-            f"{project.map_storage.root} holds no probability mosaic", f"run: bocage map --project {project.folder}"
-        )
+        raise ProjectError(f"{project.map_storage.root} holds no probability mosaic", "run: bocage map")
     return [project.tiling.tile(name) for name in done]
 
 

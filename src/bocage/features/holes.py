@@ -24,8 +24,9 @@ def closed(labels: NDArray[np.int32], resolution: float) -> NDArray[np.int32]:
     """Return the labels with small holes filled by the label around them.
 
     A hole is a piece of cells of label 0 that share edges and lie within one label; one that holds another label
-    stays. Whether a cell is filled is decided by those within ``hole_cells(resolution)`` of it. The outermost rows and
-    columns must be 0.
+    stays. Features that have no label here, such as patches where labels are those of linear features, are part of the
+    hole that they lie in. Whether a cell is filled is decided by those within ``hole_cells(resolution)`` of it. The
+    outermost rows and columns must be 0.
     """
     empty = (labels == 0).astype(np.uint8)
     count, array, stats, _ = cv2.connectedComponentsWithStats(empty, connectivity=4, ltype=cv2.CV_32S)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from bocage.files import write_json
 from bocage.grid import Window
+from bocage.mapping.engines import make_engine
 from bocage.mapping.homogeneity import examine, worst
-from bocage.mapping.local import has_processes
 from bocage.mapping.machines import Machine
 from bocage.mapping.mosaic import read_probability
 from bocage.mapping.planning import Plan
@@ -25,6 +25,7 @@ from bocage.mapping.rates import LastRun
 from bocage.mapping.receipt import Recipe, TileSummary
 from bocage.mapping.reckoning import Course, Reckoning
 from bocage.mapping.seams import measure_borders
+from bocage.mapping.staff import Staff
 from bocage.mapping.trial import trial_rates
 from bocage.progress import bar
 from bocage.project import Project
@@ -47,30 +48,22 @@ def with_rates(found: Plan, segmenter: Segmenter, work: Work) -> Plan:
     return replace(found, rates=trial_rates(found, segmenter, work))
 
 
-def expect(found: Plan, workers: int) -> Plan:
-    """Return the plan with the rates that workers have when so many of them share the cores of this machine.
-
-    Where there is a GPU, each worker has its own, and nothing changes.
-    """
-    if found.rates is None or _gpus():
-        return found
-    return replace(found, rates=found.rates.for_workers(workers))
+def expect(found: Plan, abreast: int) -> Plan:
+    """Return the plan with the rates that workers have when so many of them share the cores of a machine."""
+    return found if found.rates is None else replace(found, rates=found.rates.for_workers(abreast))
 
 
-def startup(found: Plan, workers: int, *, isolated: bool) -> float:
+def startup(found: Plan, staff: Staff) -> float:
     """Return the seconds before the first tile: what this process has taken so far, and the start of the workers.
 
-    Parameters
-    ----------
-    isolated
-        Whether workers have processes of their own. Where none was timed yet, each is taken to load the model as this
-        one did, and more of them than there are cores to share these.
+    Where none with a process of its own was timed yet, each is taken to load the model as this process did, and more of
+    them than a machine has cores to share these.
     """
-    if not isolated:
+    if not staff.isolated:
         return found.preparing
     if found.rates is not None and found.rates.start_seconds is not None:
         return found.preparing + found.rates.start_seconds
-    return found.preparing + (found.loading + _FRESH) * max(workers / (os.cpu_count() or 1), 1.0)
+    return found.preparing + (found.loading + _FRESH) * max(staff.abreast / (os.cpu_count() or 1), 1.0)
 
 
 def forecast(
@@ -81,40 +74,37 @@ def forecast(
     workers: int | None = None,
     engine: str | None = None,
 ) -> dict[str, Any]:
-    """Return the figures of a plan on the machines, or on workers of this machine where none is given.
+    """Return the figures of a plan on the machines, or on the workers of the engine where none is given.
 
     Parameters
     ----------
     workers, engine
         As for the run itself; the settings where None.
+
+    Raises
+    ------
+    MissingExtraError, MappingError
+        If the engine is Ray, and it is not installed or does not start: who would map is asked of the cluster.
     """
     settings = project.settings.mapping
     if machines and found.rates is not None:
         alone = expect(found, 1)
         assert alone.rates is not None
         return alone.as_dict([Machine.of(machine, alone.rates) for machine in machines], startup=found.loading)
-    count = settings.workers if workers is None else workers
-    if not count:
-        count = max(_gpus(), 1)
-    local = (engine or settings.engine) == "local"
-    at_once = min(count, max(len(found.jobs), 1))
-    before = startup(found, at_once, isolated=not local or has_processes(count, len(found.jobs)))
-    # Workers without a tile take nothing of the cores from the others.
-    return (expect(found, at_once) if local else found).as_dict(workers=count, startup=before)
-
-
-def _gpus() -> int:
-    torch = sys.modules.get("torch")
-    return torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0
+    if not found.jobs:
+        return found.as_dict()
+    with closing(make_engine(engine or settings.engine, settings.workers if workers is None else workers)) as runner:
+        staff, count = runner.staff(len(found.jobs)), runner.workers
+    return expect(found, staff.abreast).as_dict(workers=count, startup=startup(found, staff))
 
 
 def last_run(project: Project, recipe: Recipe) -> LastRun | None:
     """Return what the last finished run tells of the next one; None where there was none, or with another model."""
     report = read_report(project) or {}
     run = report.get("run")
-    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest or "pace" not in run:
+    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest or "abreast" not in run:
         return None
-    return LastRun(max(int(run["workers"]), 1), run["pace"], run["border_seconds"], run["start_seconds"])
+    return LastRun(max(int(run["abreast"]), 1), run["pace"], run["border_seconds"], run["start_seconds"])
 
 
 def read_report(project: Project) -> dict[str, Any] | None:
@@ -172,9 +162,8 @@ def reckon(todo: Plan, mapped: Sequence[TileSummary], course: Course) -> Reckoni
     ValueError
         If the plan has no rates.
     """
-    planned = expect(todo, course.workers)
-    before = startup(todo, course.workers, isolated=course.isolated)
-    expected = planned.estimate(workers=course.workers, startup=before)
+    planned = expect(todo, course.staff.abreast)
+    expected = planned.estimate(workers=course.staff.workers, startup=startup(todo, course.staff))
     if expected is None or planned.rates is None:
         raise ValueError("a plan without rates expects nothing")
     return Reckoning.of(expected, planned.load, mapped, course, source=planned.rates.source)

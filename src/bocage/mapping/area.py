@@ -16,7 +16,6 @@ from bocage.mapping.account import last_run, settle, with_rates
 from bocage.mapping.engines import Engine, make_engine
 from bocage.mapping.inventory import Inventory
 from bocage.mapping.lattice import Lattice
-from bocage.mapping.local import has_processes
 from bocage.mapping.planning import Plan, TileJob, make_plan
 from bocage.mapping.rates import held_seconds
 from bocage.mapping.receipt import Recipe, TileSummary, receipt_name
@@ -82,18 +81,15 @@ def map_area(
         )
         with underway(project.receipts_folder) as died:
             settings = project.settings.mapping
-            name = engine or settings.engine
             engines = partial(
                 make_engine,
-                name,
+                engine or settings.engine,
                 settings.workers if workers is None else workers,
                 tries=settings.tries,
                 limit=settings.hang_minutes * 60 or None,
                 isolated=died or None,  # so that a tile which takes its process along does so to a worker
             )
             results, course = _run(engines, todo.jobs, work, segmenter, course)
-            isolated = name != "local" or has_processes(course.workers, len(todo.jobs), died or None)
-            course = replace(course, isolated=isolated)
     mapped = [result for result in results if isinstance(result, TileSummary)]
     given_up = [result for result in results if isinstance(result, Refusal)]
     summaries = [*mapped, *_summaries(inventory, todo)]
@@ -123,8 +119,9 @@ def _run(
     results, course
         One result per tile, and what the run took so far.
     """
-    runner = engines()
     started = time.perf_counter()
+    runner = engines()  # which may start a cluster
+    staff = runner.staff(len(jobs))
     results: list[TileSummary | Refusal] = []
     starting = 0.0
     for result in track(runner.run(jobs, work, segmenter), "map tiles", len(jobs)):
@@ -139,7 +136,7 @@ def _run(
         results = [result for result in results if isinstance(result, Refusal) or result.id not in names]
         results += track(engines().run(again, work, segmenter), "map tiles again", len(again))
     mapping = time.perf_counter() - started - starting
-    return results, replace(course, starting=starting, mapping=mapping, workers=min(runner.workers, len(jobs)))
+    return results, replace(course, starting=starting, mapping=mapping, staff=staff)
 
 
 def plan(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from bocage.errors import MissingExtraError, SettingsError
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
+from bocage.mapping.staff import Staff
 from bocage.mapping.worker import Work
 from bocage.outcome import Refusal
 
@@ -22,7 +23,13 @@ class Engine(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many tiles are mapped at once."""
+        """How many tiles are mapped at once, if there are so many."""
+
+    def staff(self, tiles: int) -> Staff:
+        """Return the workers that :meth:`run` has for so many tiles, one or more."""
+
+    def close(self) -> None:
+        """Give back what was taken for answering and running; an engine that has run has given it back."""
 
     def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:
         """Yield the summary of each tile as it is written, and the refusal of each that is quarantined, in any order.
@@ -54,7 +61,8 @@ def make_engine(
     Parameters
     ----------
     workers
-        How many tiles are mapped at once; 0 leaves it to the engine: one per GPU, or one for the CPU.
+        How many tiles are mapped at once; 0 leaves it to the engine: one per GPU, or without any GPU one for the
+        machine (local) or one per processor of the cluster (Ray).
     tries
         How many times a tile is tried before it is quarantined.
     limit

@@ -21,6 +21,7 @@ from bocage.errors import BocageError
 from bocage.mapping.crew import Answer, Report, describe, report, supervise
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
+from bocage.mapping.staff import Staff
 from bocage.mapping.supervision import Halt, Lost, Ready
 from bocage.mapping.worker import UNDER_WAY, Work, Worker
 from bocage.outcome import Refusal
@@ -65,15 +66,26 @@ class LocalEngine:
 
     @property
     def workers(self) -> int:
-        """How many tiles are mapped at once."""
+        """How many tiles are mapped at once, if there are so many."""
         return self._workers
+
+    def staff(self, tiles: int) -> Staff:
+        """Return the workers for so many tiles: without a GPU each has its share of the cores."""
+        workers = min(self._workers, tiles)
+        # Workers without a tile take nothing of the cores from the others.
+        return Staff(workers, 1 if _gpus() else workers, has_processes(workers, tiles, self._isolated))
+
+    def close(self) -> None:
+        """Do nothing: processes are of a run."""
 
     def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:
         """Yield each tile as it is written or given up; see :class:`bocage.mapping.engines.Engine`."""
-        workers = min(self._workers, len(jobs))
-        if has_processes(workers, len(jobs), self._isolated):
-            processes = Processes(work, workers)
-            yield from supervise(jobs, processes, workers, tries=self._tries, limit=self._limit, at_once=UNDER_WAY)
+        staff = self.staff(len(jobs))
+        if staff.isolated:
+            processes = Processes(work, staff.workers)
+            yield from supervise(
+                jobs, processes, staff.workers, tries=self._tries, limit=self._limit, at_once=UNDER_WAY
+            )
         elif jobs:
             yield from supervise(jobs, _Here(work, segmenter), UNDER_WAY, tries=self._tries)
 

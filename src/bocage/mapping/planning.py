@@ -129,11 +129,6 @@ class Plan:
         ending = load.borders * rates.border_seconds
         return estimate(load, machines or (own,), rates.efficiency, startup, ending)
 
-    def hours(self, workers: int = 1) -> float | None:
-        """Return the estimated hours with that many workers, or None where nothing was measured."""
-        found = self.estimate(workers=workers)
-        return None if found is None else found.hours
-
     def as_dict(self, machines: Sequence[Machine] = (), workers: int = 1, startup: float = 0.0) -> dict[str, Any]:
         """Return the figures of the plan, JSON-like; the parameters are those of :meth:`estimate`."""
         found = self.estimate(machines, workers, startup)

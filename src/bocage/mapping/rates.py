@@ -31,8 +31,8 @@ class Rates:
         Share of the slower of the two at which chips come from scene to tile; 1 where it was not measured.
     source
         What was measured, in words.
-    workers
-        How many workers ran at once when that was measured.
+    abreast
+        How many such workers share the cores of the machine that was measured; 1 where one has all of them, or a GPU.
     tile_seconds, scene_seconds
         What a tile costs beside its chips, and each scene of it; 0 where it was not measured.
     border_seconds
@@ -45,24 +45,24 @@ class Rates:
     bytes_per_second: float | None
     efficiency: float
     source: str
-    workers: int = 1
+    abreast: int = 1
     tile_seconds: float = 0.0
     scene_seconds: float = 0.0
     border_seconds: float = 0.0
     start_seconds: float | None = None
 
-    def for_workers(self, workers: int) -> Rates:
+    def for_workers(self, abreast: int) -> Rates:
         """Return the speed of a worker where so many share the cores of the machine that was measured.
 
-        Together they are as fast as those that were measured; not so with GPUs, of which each worker has its own.
+        Together they are as fast as those that were measured.
         """
-        part = self.workers / max(workers, 1)
+        part = self.abreast / max(abreast, 1)
         reading = None if self.bytes_per_second is None else self.bytes_per_second * part
         return replace(
             self,
             chips_per_second=self.chips_per_second * part,
             bytes_per_second=reading,
-            workers=workers,
+            abreast=abreast,
             tile_seconds=self.tile_seconds / part,
             scene_seconds=self.scene_seconds / part,
         )
@@ -87,8 +87,8 @@ class LastRun:
 
     Attributes
     ----------
-    workers
-        How many mapped tiles at once.
+    abreast
+        How many workers shared the cores of a machine, as :class:`Rates` has it.
     pace
         Seconds of a worker for each second that the receipts of its tiles tell of. Receipts alone say it less well: one
         tile is written while the next is mapped.
@@ -96,7 +96,7 @@ class LastRun:
         As :class:`Rates` has them.
     """
 
-    workers: int = 1
+    abreast: int = 1
     pace: float = 1.0
     border_seconds: float = 0.0
     start_seconds: float | None = None
@@ -113,7 +113,7 @@ class Timed:
 
 
 def rates_from(
-    tiles: Sequence[Timed], reading: float | None, chip_bytes: float, source: str, workers: int = 1
+    tiles: Sequence[Timed], reading: float | None, chip_bytes: float, source: str, abreast: int = 1
 ) -> Rates:
     """Return the rates that explain how long tiles took.
 
@@ -142,7 +142,7 @@ def rates_from(
     slower = speed if reading is None or not chip_bytes else min(speed, reading / chip_bytes)
     # Where all is faster than the model alone was, as lanes that were timed twice over, the whole says it best.
     spent = 1 / speed + chip + min(float(beside.sum()) / float(chips), 0.0)
-    return Rates(speed, reading, 1 / spent / slower, source, workers, tile, scene)
+    return Rates(speed, reading, 1 / spent / slower, source, abreast, tile, scene)
 
 
 def rates_of(summaries: Iterable[TileSummary], last: LastRun | None = None) -> Rates | None:
@@ -171,7 +171,7 @@ def rates_of(summaries: Iterable[TileSummary], last: LastRun | None = None) -> R
         return None
     rate = size / reading if size and reading > 0 else None
     words = f"the receipts of {len(timed)} tiles in place"
-    found = rates_from(timed, rate, size / max(chips_read, 1), words, last.workers)
+    found = rates_from(timed, rate, size / max(chips_read, 1), words, last.abreast)
     return replace(found, border_seconds=last.border_seconds, start_seconds=last.start_seconds)
 
 

@@ -16,6 +16,7 @@ from bocage.errors import BocageError, MappingError
 from bocage.mapping.crew import Answer, Report, attempt, describe, report, supervise
 from bocage.mapping.planning import TileJob
 from bocage.mapping.receipt import TileSummary
+from bocage.mapping.staff import Staff
 from bocage.mapping.supervision import Event, Halt, Lost, Ready
 from bocage.mapping.worker import UNDER_WAY, Work, Worker
 from bocage.outcome import Refusal
@@ -79,8 +80,20 @@ class RayEngine:
 
     @property
     def workers(self) -> int:
-        """How many tiles are mapped at once."""
+        """How many tiles are mapped at once, if there are so many."""
         return self._workers
+
+    def staff(self, tiles: int) -> Staff:
+        """Return the workers for so many tiles: without a GPU each has a single core, for Ray sees to that.
+
+        What the cores of a node are like is not known. They are taken to be those of this machine.
+        """
+        return Staff(min(self._workers, tiles), 1 if self._gpu else os.cpu_count() or 1, isolated=True)
+
+    def close(self) -> None:
+        """End the cluster that was started here, or the connection that was made here."""
+        if self._owned:
+            ray.shutdown()
 
     def run(self, jobs: Sequence[TileJob], work: Work, segmenter: Segmenter) -> Iterator[TileSummary | Refusal]:  # noqa: ARG002 - actors load their own model
         """Yield each tile as it is written or given up; see :class:`bocage.mapping.engines.Engine`."""
@@ -88,8 +101,7 @@ class RayEngine:
             actors = _Actors(work, self._gpu)
             yield from supervise(jobs, actors, self._workers, tries=self._tries, limit=self._limit, at_once=UNDER_WAY)
         finally:
-            if self._owned:
-                ray.shutdown()
+            self.close()
 
 
 class _Actors:
@@ -123,7 +135,7 @@ class _Actors:
     def wait(self, seconds: float | None) -> Sequence[Report]:
         patience = _LOOK if seconds is None else min(seconds, _LOOK)
         try:
-            # As many as are there already: an answer of a big cluster shall not wait for the next call.
+            # One at a time: where it is a loss, what else its actor had under way is not awaited any more.
             found, _ = ray.wait(list(self._awaited), num_returns=1, timeout=patience)
             reports = [self._hear(reference) for reference in found]
         except (RayError, ConnectionError) as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bocage.mapping.machines import Estimate, Load
 from bocage.mapping.rates import held_seconds
 from bocage.mapping.receipt import TileSummary
+from bocage.mapping.staff import Staff
 
 _log = logging.getLogger("bocage")
 
@@ -23,23 +24,21 @@ class Course:
     preparing
         Loading the model, making the plan, and mapping tiles on trial where there were some.
     starting
-        Until a worker had its first tile; 0 where that is not known, since the first tile was given up.
+        Starting the engine, and until a worker had its first tile; 0 where that is not known, since the first tile was
+        given up.
     mapping
         From then to the last tile.
     ending
         Comparing the borders of tiles and writing the report.
-    workers
-        How many tiles were mapped at once.
-    isolated
-        Whether workers had processes of their own.
+    staff
+        Who mapped the tiles.
     """
 
     preparing: float
     starting: float
     mapping: float
     ending: float = 0.0
-    workers: int = 1
-    isolated: bool = False
+    staff: Staff = field(default_factory=Staff)
 
     @property
     def seconds(self) -> float:
@@ -92,7 +91,7 @@ class Reckoning:
             load,
             sum(each.chips for each in mapped),
             sum(counted) if counted and len(counted) == len(mapped) else None,
-            course.workers * course.mapping / told if told else 1.0,
+            course.staff.workers * course.mapping / told if told else 1.0,
             source,
         )
 
@@ -122,9 +121,10 @@ class Reckoning:
             "chips_ratio": _ratio(self.chips, self.load.chips),
             "planned_bytes": self.load.bytes,
             "bytes": self.bytes,
-            "workers": course.workers,
+            "workers": course.staff.workers,
+            "abreast": course.staff.abreast,
             "pace": round(self.pace, 4),
-            "start_seconds": round(course.starting, 3) if course.isolated and course.starting else None,
+            "start_seconds": round(course.starting, 3) if course.staff.isolated and course.starting else None,
             "border_seconds": round(course.ending / self.load.borders, 6) if self.load.borders else 0.0,
             "rates_from": self.source,
         }

@@ -95,7 +95,8 @@ def _on_trial(plan: Plan, segmenter: Segmenter, work: Work, bare: float, folder:
     trial = replace(work, storage=FolderStorage(folder / "map"))
     ended = _map((round_of[0], *_ROUNDS * round_of), tile, Worker(trial, segmenter), least=1 + len(round_of))
     timed = [_timed(before, after) for before, after in pairwise(ended)]
-    rates = rates_from(timed, *_reading(scene, [each.summary for each in ended[1:]], narrow, wide), SOURCE)
+    read = [each.summary for each in ended if each.summary.id != _name(0)]  # the first one pays for what is done once
+    rates = rates_from(timed, *_reading(scene, read, narrow, wide), SOURCE)
     return replace(rates, border_seconds=_border_seconds(trial.storage, ended[-1].summary.id, tile, grid))
 
 
@@ -107,7 +108,7 @@ def _map(scenes: Sequence[tuple[Scene, ...]], window: Window, worker: Worker, le
     scenes
         The scenes of each tile.
     least
-        So many are mapped; the rest only while there is time.
+        The first so many are mapped, whichever end first; the rest only while there is time.
 
     Returns
     -------
@@ -116,10 +117,11 @@ def _map(scenes: Sequence[tuple[Scene, ...]], window: Window, worker: Worker, le
     """
     done: SimpleQueue[tuple[Future[TileSummary], float]] = SimpleQueue()
     ended: list[_Ended] = []
+    missing = {_name(number) for number in range(least)}
     started = time.perf_counter()
     try:
         for number, own in enumerate(scenes):
-            future = worker.begin(TileJob(Tile(f"trial-{number}", window), own, "", 0))
+            future = worker.begin(TileJob(Tile(_name(number), window), own, "", 0))
             future.add_done_callback(lambda future: done.put((future, time.perf_counter())))
         while len(ended) < len(scenes):
             future, moment = done.get()
@@ -127,11 +129,16 @@ def _map(scenes: Sequence[tuple[Scene, ...]], window: Window, worker: Worker, le
             if summary.refused or not summary.chips:
                 raise ValueError(summary.refused[0].reason if summary.refused else "a made-up scene shows nothing")
             ended.append(_Ended(summary, moment))
-            if len(ended) >= least and moment - started > _ENOUGH:
+            missing.discard(summary.id)
+            if not missing and moment - started > _ENOUGH:
                 break
     finally:
         worker.close()
     return ended
+
+
+def _name(number: int) -> str:
+    return f"trial-{number}"
 
 
 def _timed(before: _Ended, after: _Ended) -> Timed:

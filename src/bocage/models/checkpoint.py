@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def load_pretrained(backbone: Backbone, trunk: Pyramid) -> None:
     if not found.strict:
         raise ModelError(
             f"{path} does not hold the weights of {backbone.name}: it is {describe(tensors)}; {found.reason}",
-            f"run: bocage models check {path} to see which backbone it is for, bring the file from "
+            f"run: bocage models check {shlex.quote(str(path))} to see which backbone it is for, bring the file from "
             f"{backbone.source}, or set pretrained = false",
         )
     trunk.load_state_dict(dict(found.state))

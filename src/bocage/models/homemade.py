@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from bocage.errors import ModelError
 from bocage.files import digest_file, finished, write_bytes, write_json
+from bocage.models.backbone import Backbone
 from bocage.models.backbones import BACKBONES, find_backbone
 from bocage.models.forest import FORESTS
+from bocage.models.weights import is_own, locate_weights
 from bocage.project import Project
 from bocage.scenes.bands import BANDS
 from bocage.scenes.stretch import Method
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS, NOTE = "backbone.safetensors", "backbone.json"
+_NOT_THE_PUBLISHED = "not known, since the file is not the published one"
 _FORMAT = 1
 _log = logging.getLogger("bocage")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -126,7 +129,8 @@ class Trunk:
     weights
         The weights of a home-made one; None for the published or random ones.
     source, licence
-        Name and SHA-256 of home-made weights, and their licence, which the package keeps; else empty.
+        Name and SHA-256 of home-made weights, or of a file that the person put in place of the published one, and
+        their licence, which the package keeps; else empty.
     """
 
     backbone: str
@@ -145,7 +149,10 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
     ModelError
         If there is no backbone of that name, or a home-made one is damaged or altered.
     """
-    if name in BACKBONES or name in FORESTS:
+    if name in BACKBONES:
+        source = _own_file(BACKBONES[name]) if pretrained else ""
+        return Trunk(name, source=source, licence=_NOT_THE_PUBLISHED if source else "")
+    if name in FORESTS:
         return Trunk(name)
     note, weights = find_homemade(project, name, besides=FORESTS)
     if not pretrained:
@@ -153,6 +160,21 @@ def resolve_backbone(project: Project, name: str, *, pretrained: bool) -> Trunk:
     warn_of_other_pixels(project, note)
     source = f"{name}, pretrained on {len(note.scenes)} scenes, SHA-256 {note.digest}"
     return Trunk(note.backbone, weights, source, note.licence)
+
+
+def _own_file(backbone: Backbone) -> str:
+    """Return name and SHA-256 of the file that stands for the published weights, empty where it is none of that kind.
+
+    The published file is known by the name of the backbone; of another one nothing is, and a run that began with it
+    has to be made again when it changes.
+    """
+    path = locate_weights(backbone)
+    if path is None or not is_own(backbone, path):
+        return ""
+    digest, published = digest_file(path), backbone.weights.digest
+    if published and digest.startswith(published):
+        return ""
+    return f"{path.name}, which stands in place of the published file, SHA-256 {digest}"
 
 
 def warn_of_other_pixels(project: Project, note: HomemadeBackbone) -> None:

@@ -15,6 +15,7 @@ its digest is not compared, and it loads as strictly as any.
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -68,6 +69,11 @@ def find_weights(backbone: Backbone) -> Path:
     return path
 
 
+def is_own(backbone: Backbone, path: Path) -> bool:
+    """Return whether a file of weights is one that the person called by the backbone's name, not the published one."""
+    return path.stem == backbone.name and path.name != backbone.weights.file
+
+
 def check_digest(backbone: Backbone, path: Path) -> None:
     """Refuse a file whose SHA-256 is not the known one, or is unknown and not stated beside it.
 
@@ -77,12 +83,12 @@ def check_digest(backbone: Backbone, path: Path) -> None:
         If it is another, or nobody has said that it may be used.
     """
     weights = backbone.weights
-    if path.stem == backbone.name and path.name != weights.file:
+    if is_own(backbone, path):
         # The person called it by the backbone's name: that is the statement asked for below.
         return
     again = (
-        f"see which one it is: bocage models check {path}; or remove it and fetch the right one: bocage models fetch "
-        f"{backbone.name}"
+        f"see which one it is: bocage models check {shlex.quote(str(path))}; or remove it and fetch the right one: "
+        f"bocage models fetch {backbone.name}"
     )
     if weights.size is not None and path.stat().st_size != weights.size:
         raise ModelError(

@@ -127,7 +127,7 @@ def write_change(
             sources={"bocage:before": first.year, "bocage:after": second.year},
         ),
     )
-    name = edition.name("swfc", "r100m", edition.area)
+    name = edition.name("swfc", "r100m", edition.area(grid.bounds(shared)))
     with staged(project.products_folder) as staging:
         edition.into(staging.folder).raster(name, codes, Grid(grid.crs, DENSITY_CELL), whole)
     return staging.moved, _figures(first, second, codes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bocage.errors import ProductError
-from bocage.grid import Grid
+from bocage.grid import Bounds, Grid
 from bocage.products.delivery import Delivery
 from bocage.products.mosaic import MappedTile
 from bocage.products.naming import Convention, Form, ProductName, Variable, epsg_of
@@ -16,8 +16,9 @@ from bocage.products.suite import convention_of
 from bocage.project import Project
 from bocage.scenes import Catalogue
 
-# Guadeloupe and Martinique share a zone, so the name of the first stands for both until products.area is set.
 _AREAS = {3035: "eu", 32620: "gp", 32622: "gf", 32740: "re", 32738: "yt"}
+# Guadeloupe and Martinique share a zone. Between them, from 1646 to 1750 km north, lies Dominica; m in EPSG:32620.
+_ANTILLES, _GUADELOUPE, _MARTINIQUE, _BETWEEN = 32620, "gp", "mq", 1_698_000.0
 _ELSEWHERE = "xx"  # ISO 3166 leaves it to its users
 
 _log = logging.getLogger("bocage")
@@ -60,10 +61,18 @@ class Edition:
             variable, self.year, form, code.upper(), epsg, version, revision, date, self.before, town, self.convention
         )
 
-    @property
-    def area(self) -> str:
-        """The two letters of layers that are not tiled."""
-        return self.project.settings.products.area or _AREAS.get(epsg_of(self.grid.crs), _ELSEWHERE)
+    def area(self, ground: Bounds) -> str:
+        """Return the two letters of layers that are not tiled and show this ground; say where it is no single area."""
+        said, epsg = self.project.settings.products.area, epsg_of(self.grid.crs)
+        if said is not None or epsg != _ANTILLES:
+            return said or _AREAS.get(epsg, _ELSEWHERE)
+        if ground.bottom < _BETWEEN < ground.top:
+            _log.warning(
+                "the layers that are not tiled show Guadeloupe and Martinique and are named %s: set area in "
+                "[products], or make a project of each",
+                _GUADELOUPE,
+            )
+        return _MARTINIQUE if ground.top <= _BETWEEN else _GUADELOUPE
 
     def into(self, folder: Path) -> Delivery:
         """Return the delivery that writes into another folder."""

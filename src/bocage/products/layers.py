@@ -87,10 +87,10 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     if missing:
         raise ProjectError(
             f"{project.features_folder} holds no features of production cell {', '.join(missing[:5])}",
-            f"run: bocage features --project {project.folder}",
+            "run: bocage features",
         )
     edition = edition_of(project, profile, mosaic, grid)
-    units = units_of(project, edition.convention, islands, region or project.settings.products.region)
+    units = units_of(project, edition.convention, islands, region)
     stamps = [
         file.stamp
         for kind in ("tree_cover_density", "crop_types")
@@ -101,14 +101,14 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     towns = find_towns(project, grid, _around(islands)) if layer_of(edition.convention, "stl", "vec") else ([], "")
     remove_stale(project, {*units, _UNDIVIDED})
     written: list[Path] = []
-    cells: dict[str, Any] = {}
+    made: dict[str, Any] = {}
     for unit, names in track(units.items(), "writing products"):
         own = {cell: islands[cell] for cell in names}
         inputs = _inputs(edition, own, cogs, stamps)
         receipt = finished(project, unit, inputs) or _write_unit(edition, unit, own, inputs)
         written += [project.products_folder / name for name in receipt["files"]]
-        cells[unit] = receipt["figures"]
-    undivided, reasons = _write_undivided(edition, mosaic, cells, towns)
+        made[unit] = receipt["figures"]
+    undivided, reasons = _write_undivided(edition, mosaic, made, towns)
     written += undivided
     left = _of_the_suite(edition.convention, {**left_out(project), **reasons})
     for variable, reason in left.items():
@@ -116,7 +116,7 @@ def write_products(project: Project, profile: str | None = None, region: str | N
     refused, checks = _checked(project)
     figures = {
         "profile": edition.convention,
-        "cells": cells,
+        "units": made,
         "files": len(written),
         "bytes": sum(path.stat().st_size for path in written),
         "left_out": left,
@@ -149,11 +149,12 @@ def _write_unit(edition: Edition, unit: str, cells: Mapping[str, list[Island]], 
 
 
 def _write_undivided(
-    edition: Edition, mosaic: list[MappedTile], cells: Mapping[str, Any], towns: tuple[list[Town], str]
+    edition: Edition, mosaic: list[MappedTile], units: Mapping[str, Any], towns: tuple[list[Town], str]
 ) -> tuple[list[Path], dict[Variable, str]]:
     """Write the layers that are not cut into cells; return their files and the reasons for those left out."""
     project, reasons = edition.project, dict[Variable, str]()
-    windows = {unit: Window(*figures["window"]) for unit, figures in cells.items()}
+    windows = {unit: Window(*figures["window"]) for unit, figures in units.items()}
+    area = edition.area(edition.grid.bounds(reduce(Window.union, windows.values())))
 
     def rasters(variable: Variable) -> dict[Path, Window]:
         return {
@@ -164,11 +165,11 @@ def _write_undivided(
     with staged(project.products_folder) as staging:
         delivery = edition.into(staging.folder)
         if layer_of(edition.convention, "psil", "vec") is not None:
-            name = edition.name("psil", "vec", edition.area)
+            name = edition.name("psil", "vec", area)
             _, reasons["psil"] = write_parents(delivery, project, mosaic, name)
         if layer_of(edition.convention, "stl", "vec") is not None:
             _, reasons["stl"] = write_street_trees(delivery, project, towns, rasters("wvl"), edition.grid, edition.name)
-        write_densities(delivery, rasters("swf"), edition.grid, edition.name, edition.area)
+        write_densities(delivery, rasters("swf"), edition.grid, edition.name, area)
     reasons["swfc"] = "change needs two years: bocage products change"
     receipt = finish(project, _UNDIVIDED, staging.moved, "", {})
     return [project.products_folder / name for name in receipt["files"]], {

@@ -30,7 +30,8 @@ def units_of(
     Parameters
     ----------
     region
-        The region of 2015 that the project maps, as country and number ("fr_123").
+        The region of 2015 that the project maps, as country and number ("fr_123"); that of the settings where None,
+        which matters to that release alone.
 
     Returns
     -------
@@ -40,17 +41,18 @@ def units_of(
     Raises
     ------
     ProductError
-        If a release comes by regions and none is given, or the other way round, or production cells do not fill tiles.
+        If a release comes by regions and none is given or set, one is given to a release that does not, or production
+        cells do not fill tiles.
     """
     if convention != "2015" and region is not None:
         raise ProductError(
-            f"products.region is {region}, and the release of {convention} does not come by regions",
+            f"the region {region} is given, and the release of {convention} does not come by regions",
             "leave it out, or choose the profile 2015",
         )
     units: dict[str, list[str]] = {}
     for cell in cells:
         if convention == "2015":
-            unit = _region(region)
+            unit = _region(region or project.settings.products.region)
         elif convention == "2018" and epsg_of(project.settings.grid.crs) == _EUROPE:
             unit = _tile(project, cell)
         else:

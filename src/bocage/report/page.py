@@ -65,7 +65,9 @@ def gather(project: Project) -> dict[str, Any]:
     features, samples = read_features(project), read_samples(project)
     versions, digests = provenance(project, receipts)
     rows = stage_rows(receipts)
-    types = {} if features is None else features["slf_type"].astype(str).value_counts().to_dict()
+    # A border of production cells cuts polygons; what is counted is whole.
+    wholes = None if features is None else features.drop_duplicates("whole_id")
+    types = {} if wholes is None else wholes["slf_type"].astype(str).value_counts().to_dict()
     areas = {} if features is None else features.groupby(features["slf_type"].astype(str))["area"].sum().to_dict()
     return {
         "name": project.settings.project.name,
@@ -78,7 +80,7 @@ def gather(project: Project) -> dict[str, Any]:
         "sample_count": None if samples is None else len(samples),
         "splits": {} if samples is None else samples["split"].value_counts().to_dict(),
         "tile_count": len(mosaic_tiles(project)),
-        "feature_count": None if features is None else len(features),
+        "feature_count": None if wholes is None else len(wholes),
         "feature_types": [(name, count, areas[name] / 10_000) for name, count in types.items()],
         "evenness": read_evenness(project),
         "accuracy": accuracy,

@@ -15,8 +15,9 @@ class ProductsSettings(Section):
     ``profile`` is the release whose names, codes and set of layers are used; without it that of the features.
     ``reference_year`` stands in the names; without it the year of the profile. ``date`` is YYYYMMDD, by default the day
     of the newest scene. ``area`` names layers that are not tiled, such as parent scenes and change: two letters, by
-    default eu on the European grid (EPSG:3035), the region overseas on its grid (gp, gf, re, yt), and xx elsewhere.
-    ``region`` says which region of the release of 2015 the project maps, as country and number: "fr_123".
+    default eu on the European grid (EPSG:3035), the region overseas on its grid (gp, mq, gf, re, yt), and xx elsewhere.
+    ``region`` says which region of the release of 2015 the project maps, as country and number: "fr_123"; it matters to
+    that release alone.
 
     ``organisation``, ``email``, ``conditions`` and ``url`` go into the INSPIRE metadata of every layer; INSPIRE asks
     for the first two, and a delivery without them is warned about.

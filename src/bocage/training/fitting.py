@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from torch import nn
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
 from bocage.models.backbones import find_backbone
 from bocage.models.forest import FORESTS
-from bocage.models.homemade import resolve_backbone
+from bocage.models.homemade import Trunk, resolve_backbone
 from bocage.models.item import UNET, ModelDescription
 from bocage.models.ndvi import NdviThreshold
 from bocage.models.network import build_network
@@ -168,18 +169,29 @@ def train_run(
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
-    data = _data(stores["train"].chips, chips_digest)
+    data, ground = _data(stores["train"].chips, chips_digest), _degrees(project, stores["train"].chips)
     if trunk is None:
-        ground = _degrees(project, stores["train"].chips)
         result = fit_forest(project, run, stores, folder, digest, bbox=ground, data=data)
-        write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
-        return result
-    contract = find_backbone(trunk.backbone).contract
-    if run.pretrained and contract.resolution is not None and not contract.covers(project.grid.resolution):
-        _log.warning(
-            "run %s: %s was pretrained on pixels of %g to %g m; those of this project have %g m",
-            *(run.name, run.backbone, *contract.resolution, project.grid.resolution),
-        )
+    else:
+        _warn_of_other_ground(project, run, trunk)
+        network, result = _fit_network(project, run, trunk, stores, weighting, folder, digest)
+        description = _describe(project, run, trunk, digest, result["test"], bbox=ground, data=data)
+        save_package(folder, network, description)
+    write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
+    shutil.rmtree(folder / WORKING, ignore_errors=True)
+    return result
+
+
+def _fit_network(
+    project: Project,
+    run: RunSettings,
+    trunk: Trunk,
+    stores: Mapping[str, ChipStore],
+    weighting: Weighting | None,
+    folder: Path,
+    digest: str,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Return a network that has learnt, with the weights that are kept, and its figures."""
     crops = Crops(stores["train"], run, weighting)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(run.seed)
@@ -198,7 +210,38 @@ def train_run(
         percentiles=scenes.percentiles,
     )
     test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
-    description = ModelDescription(
+    _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
+    rate = progress.crops_per_second(run)
+    return network, {
+        "backbone": run.backbone,
+        "pretrained": run.pretrained,
+        "recipe": run.recipe,
+        "precision": precision,
+        "steps": progress.step,
+        "stopped_early": progress.stopped,
+        "kept_step": progress.kept_step,
+        "validation_iou": progress.best_iou,
+        "seconds": round(progress.seconds, 1),
+        "crops_per_second": round(rate, 2),
+        "megapixels_per_second": round(rate * run.crop**2 / 1e6, 4),
+        "peak_bytes": progress.memory,
+        "test": test,
+    }
+
+
+def _describe(
+    project: Project,
+    run: RunSettings,
+    trunk: Trunk,
+    digest: str,
+    test: Mapping[str, Any],
+    *,
+    bbox: tuple[float, float, float, float],
+    data: Mapping[str, str],
+) -> ModelDescription:
+    """Return what the package of a network says, given its scores on the test chips."""
+    scenes = project.settings.scenes
+    return ModelDescription(
         name=run.name,
         backbone=trunk.backbone,
         bands=BANDS,
@@ -214,30 +257,19 @@ def train_run(
         hyperparameters=run.model_dump(mode="json"),
         training_digest=digest,
         data=data,
-        bbox=_degrees(project, stores["train"].chips),
+        bbox=bbox,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-    save_package(folder, network, description)
-    rate = progress.crops_per_second(run)
-    result = {
-        "backbone": run.backbone,
-        "pretrained": run.pretrained,
-        "recipe": run.recipe,
-        "precision": precision,
-        "steps": progress.step,
-        "stopped_early": progress.stopped,
-        "kept_step": progress.kept_step,
-        "validation_iou": progress.best_iou,
-        "seconds": round(progress.seconds, 1),
-        "crops_per_second": round(rate, 2),
-        "megapixels_per_second": round(rate * run.crop**2 / 1e6, 4),
-        "peak_bytes": progress.memory,
-        "test": test,
-    }
-    write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
-    shutil.rmtree(folder / WORKING)
-    _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
-    return result
+
+
+def _warn_of_other_ground(project: Project, run: RunSettings, trunk: Trunk) -> None:
+    """Warn where the pretraining of a backbone saw no pixels of the project's size."""
+    contract, here = find_backbone(trunk.backbone).contract, project.grid.resolution
+    if run.pretrained and contract.resolution is not None and not contract.covers(here):
+        _log.warning(
+            "run %s: %s was pretrained on pixels of %g to %g m; those of this project have %g m",
+            *(run.name, run.backbone, *contract.resolution, here),
+        )
 
 
 def _finished(folder: Path, digest: str) -> dict[str, Any] | None:

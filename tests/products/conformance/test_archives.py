@@ -130,6 +130,17 @@ def test_damaged_and_endless_archives_are_unreadable(copy: Copy, tmp_path: Path)
     assert "too deep" in verdict.detail
 
 
+def test_a_fault_of_an_archive_is_told_with_its_own_mend(copy: Copy, tmp_path: Path) -> None:
+    archive = zipped(copy(2021), tmp_path / "a.zip")
+    content = bytearray(archive.read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    content[entry + 8] |= 1  # the flag of encryption of the first member
+    archive.write_bytes(content)
+    (verdict,) = check_products(archive)
+    assert "is encrypted" in verdict.detail
+    assert verdict.mend == "deliver it without a password"
+
+
 def test_damaged_archives_of_one_name_are_told_one_by_one(tmp_path: Path) -> None:
     archives = [tmp_path / year / "e43n30.zip" for year in ("2018", "2021")]
     for archive in archives:

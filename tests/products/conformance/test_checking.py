@@ -109,7 +109,18 @@ def test_a_system_of_coordinates_that_is_no_text_is_unreadable(tmp_path: Path) -
     path = write_polygons(tmp_path, VECTOR_2018, features(), ".shp")
     projection = path.with_suffix(".prj")
     projection.write_text(projection.read_text().replace("PROJECTION", "PROJ\x01CTION").replace("PARAMETER", "P["))
-    assert told(check_products(path), "error") <= {"file.readable", "vector.crs"} != set()
+    assert set() < told(check_products(path), "error") <= {"file.readable", "vector.crs"}
+
+
+def test_a_fault_of_the_check_itself_is_not_taken_for_one_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str | None) -> int:
+        raise UnboundLocalError("a mistake in Bocage")
+
+    monkeypatch.setattr("bocage.products.conformance.polygons.epsg_code", fail)
+    with pytest.raises(UnboundLocalError, match="a mistake in Bocage"):
+        check_products(write_polygons(tmp_path, VECTOR_2018, features(), ".shp"))
 
 
 def test_single_files_are_tested_by_their_own_rules_only(deliveries: dict[int, Path]) -> None:

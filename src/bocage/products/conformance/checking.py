@@ -30,15 +30,13 @@ from bocage.products.conformance.vector_rules import VECTOR_RULES
 from bocage.products.conformance.verdict import Finding, Verdict
 from bocage.progress import track
 
-# The last is what pyogrio stumbles over where the system of coordinates is no text that it knows.
-_VECTOR_FAULTS = (
-    DataSourceError, DataLayerError, pa.ArrowException, GEOSException, OSError, ValueError, UnboundLocalError,
-)  # fmt: skip
+_VECTOR_FAULTS = (DataSourceError, DataLayerError, pa.ArrowException, GEOSException, OSError, ValueError)
+_AGAIN = "deliver the file again"
 
 
 @rule("file.readable", "error", "The file can be read to its end.", QC)
-def _readable(fault: str) -> Finding | None:
-    return Finding(fault, "deliver the file again") if fault else None
+def _readable(fault: Finding | None) -> Finding | None:
+    return fault
 
 
 @rule("file.own", "information", f"What lies in folders {OWN_FOLDER} is no product of the service.", OWN)
@@ -58,7 +56,7 @@ def _left_out(files: list[str]) -> Finding | None:
     return Finding(f"{count} left out: {', '.join(files[:3])}{' ...' if len(files) > 3 else ''}", "")
 
 
-FILE_RULES: tuple[Rule[str], ...] = (_readable,)
+FILE_RULES: tuple[Rule[Finding | None], ...] = (_readable,)
 OWN_RULES: tuple[Rule[list[str]], ...] = (_own,)
 OTHER_RULES: tuple[Rule[list[str]], ...] = (_other,)
 
@@ -135,14 +133,14 @@ class _Run:
         try:
             file = open_raster(source.path, layer)
         except (RasterioError, OSError) as error:
-            yield from judge_all(FILE_RULES, str(error) or "it cannot be opened", source.shown, layer)
+            yield from judge_all(FILE_RULES, _fault(error, "it cannot be opened"), source.shown, layer)
             return
         if self.layer is not None:
             coarse = abs(file.transform.a) > 50  # the form that is nearer
             layer = self._forced(source, "r100m" if coarse else "r5m")
             file = replace(file, layer=layer)
             yield from _judge_name(Named(source.path, stem, layer, raster=True, forced=True), source.shown)
-        yield from judge_all(FILE_RULES, "", source.shown, layer)
+        yield from judge_all(FILE_RULES, None, source.shown, layer)
         yield from judge_all(RASTER_RULES, file, source.shown, layer)
         yield from judge_all(TABLE_RULES, file, source.shown, layer)
         epsg = file.epsg if file.epsg == (layer.epsg or file.epsg) else None
@@ -154,7 +152,7 @@ class _Run:
         try:
             names = layer_names(source.path)
         except _VECTOR_FAULTS as error:
-            yield from self._unreadable(source, _in_words(error))
+            yield from self._unreadable(source, _fault(error, "it cannot be read"))
             return
         own = [name for name in names if parse_name(name) is not None]
         for name in names:
@@ -165,9 +163,9 @@ class _Run:
             else:
                 yield from self._vector(source, name, shown)
         if not names:
-            yield from self._unreadable(source, "it holds no layer with geometries")
+            yield from self._unreadable(source, Finding("it holds no layer with geometries", _AGAIN))
 
-    def _unreadable(self, source: Source, fault: str) -> Iterator[Verdict]:
+    def _unreadable(self, source: Source, fault: Finding) -> Iterator[Verdict]:
         said = parse_name(source.path.stem)
         if said is None and self.layer is None:
             yield from _judge_name(Named(source.path, source.path.stem, None, raster=False), source.shown)
@@ -186,9 +184,9 @@ class _Run:
         try:
             polygons = read_polygons(source.path, name, layer)
         except _VECTOR_FAULTS as error:
-            yield from judge_all(FILE_RULES, _in_words(error), shown, layer)
+            yield from judge_all(FILE_RULES, _fault(error, "it cannot be read"), shown, layer)
             return
-        yield from judge_all(FILE_RULES, "", shown, layer)
+        yield from judge_all(FILE_RULES, None, shown, layer)
         yield from judge_all(VECTOR_RULES, polygons, shown, layer)
         yield from judge_all(SHAPE_RULES, polygons, shown, layer)
         epsg = polygons.epsg if polygons.epsg == (layer.epsg or polygons.epsg) else None
@@ -230,10 +228,8 @@ def profile_of(year: int) -> int:
     return next((profile for profile in (2015, 2018, 2021) if year <= profile), 2021 if year < 2024 else 2024)
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, UnboundLocalError):
-        return "its system of coordinates cannot be read"
-    return str(error) or "it cannot be read"
+def _fault(error: Exception, otherwise: str) -> Finding:
+    return Finding(str(error) or otherwise, _AGAIN)
 
 
 def _judge_name(named: Named, shown: str) -> Iterator[Verdict]:

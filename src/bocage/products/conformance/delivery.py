@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bocage.errors import ProductError
 from bocage.products.conformance.archives import ARCHIVES, is_archive, unpack
+from bocage.products.conformance.verdict import Finding
 
 RASTERS = (".tif", ".tiff")
 VECTORS = (".gpkg", ".parquet", ".fgb", ".shp", ".gdb")
@@ -56,14 +57,14 @@ class Found:
     others
         Files of no format that is tested and that belong to no file that is.
     unreadable
-        Archives that cannot be unpacked, and why.
+        Archives that cannot be unpacked, why, and what to do about it.
     """
 
     workspace: Path
     sources: dict[Path, Source] = field(default_factory=dict)
     own: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, Finding]] = field(default_factory=list)
     _unpacked: set[Path] = field(default_factory=set)
 
     def add_folder(self, folder: Path, prefix: str = "", depth: int = 0) -> None:
@@ -90,13 +91,14 @@ class Found:
             return
         self._unpacked.add(path.resolve())
         if depth == _DEEPEST:
-            self.unreadable.append((shown, "it is an archive within an archive, too deep to be honest"))
+            fault = Finding("it is an archive within an archive, too deep to be honest", "deliver what it holds")
+            self.unreadable.append((shown, fault))
             return
         folder = self.workspace / str(len(self._unpacked))
         try:
             unpack(path, folder)
         except ProductError as error:
-            self.unreadable.append((shown, error.problem))
+            self.unreadable.append((shown, Finding(error.problem, error.mend)))
             return
         self.add_folder(folder, f"{shown}/", depth + 1)
 

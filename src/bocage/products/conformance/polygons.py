@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -159,7 +160,8 @@ def read_polygons(path: Path, name: str, layer: Layer) -> VectorLayer:
     else:
         chosen = name if path.suffix.lower() in {".gpkg", ".gdb"} else None
         try:
-            info = pyogrio.read_info(path, layer=chosen)
+            with _system_of_coordinates():
+                info = pyogrio.read_info(path, layer=chosen)
         except IndexError as error:  # of a header without layers
             raise DataSourceError("it holds no layer") from error
         types = {
@@ -167,7 +169,8 @@ def read_polygons(path: Path, name: str, layer: Layer) -> VectorLayer:
             for column, kind in zip(info["fields"], info["ogr_types"], strict=True)
         }
         # A ring that does not close is no geometry: a rule says in which row.
-        frame = pyogrio.read_dataframe(path, layer=chosen, on_invalid="ignore")
+        with _system_of_coordinates():
+            frame = pyogrio.read_dataframe(path, layer=chosen, on_invalid="ignore")
     if not isinstance(frame, gpd.GeoDataFrame):
         raise DataSourceError("it holds no geometries")
     crs = frame.crs.to_wkt() if frame.crs else None
@@ -175,6 +178,15 @@ def read_polygons(path: Path, name: str, layer: Layer) -> VectorLayer:
     attributes = pd.DataFrame(frame.drop(columns=frame.geometry.name))
     attributes.columns = pd.Index([str(column).lower() for column in attributes.columns])
     return VectorLayer(path, name, layer, crs, epsg_code(crs), types, attributes, geometries)
+
+
+@contextmanager
+def _system_of_coordinates() -> Iterator[None]:
+    """Say what is wrong where pyogrio stumbles over a system of coordinates that is no text it knows."""
+    try:
+        yield
+    except UnboundLocalError as error:
+        raise DataSourceError("its system of coordinates cannot be read") from error
 
 
 _OGR_TYPES = {
