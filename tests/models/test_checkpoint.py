@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 from typer.testing import CliRunner
 
 from bocage.cli.application import app
@@ -93,6 +94,15 @@ def test_a_lite0_is_known_by_its_names_in_any_order_and_a_tensor_too_many_is_nam
     assert (more.unexpected, more.missing, more.misshapen) == (("_blocks.3.extra",), (), ())
     fewer = compare("efficientnet_lite0", {name: published[name] for name in published if name != "_bn0.weight"})
     assert (fewer.unexpected, fewer.missing) == ((), ("encoder.bn1.weight",))
+
+
+@pytest.mark.parametrize("spoilt", [torch.tensor(float("nan")), torch.tensor(float("inf")), torch.tensor(7)])
+def test_weights_that_are_no_numbers_do_not_load(spoilt: Tensor) -> None:
+    tensors = read_checkpoint(find_weights(BACKBONES["efficientnet_lite0"]))
+    tensors["_bn0.weight"] = torch.ones_like(tensors["_bn0.weight"]).to(spoilt.dtype) * spoilt
+    found = compare("efficientnet_lite0", tensors)
+    assert not found.strict
+    assert found.reason == "holds no usable numbers in encoder.bn1.weight"
 
 
 def test_what_begins_as_a_swin_and_does_not_attend_is_none() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,4 +123,36 @@ def test_a_damaged_chip_is_named(tmp_path: Path) -> None:
     path = chip_paths(project, "cell3")[1]
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(SampleError, match=r"cell3\.tif cannot be read"):
+        survey(project)
+
+
+def test_samples_without_a_chip_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = build(tmp_path, (short_run(),))
+    number = sum(len(chips) for chips in survey(project).values())
+    assert not caplog.text
+    chip_paths(project, "cell3")[0].unlink()
+    assert sum(len(chips) for chips in survey(project).values()) == number - 1
+    assert f"1 of {number} samples have no chip" in caplog.text
+
+
+def test_an_image_that_is_cut_short_is_found_before_training(tmp_path: Path) -> None:
+    project = build(tmp_path, (short_run(),))
+    path = chip_paths(project, "cell3")[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(SampleError, match=r"cell3\.tif is truncated(.|\n)*run: bocage samples cut"):
+        survey(project)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"), [("float32", 1, "pixels of float32"), ("int16", -1, "int16"), ("uint8", 7, "value 7")]
+)
+def test_what_is_no_label_is_refused(tmp_path: Path, kind: str, value: int, words: str) -> None:
+    project = build(tmp_path, (short_run(),))
+    path = chip_paths(project, "cell3")[1]
+    with rasterio.open(path) as file:
+        label, profile = file.read(), file.profile
+    path.unlink()
+    with rasterio.open(path, "w", **(profile | {"driver": "GTiff", "dtype": kind, "nodata": None})) as file:
+        file.write(np.where(label == 1, np.array(value, kind), label.astype(kind)))
+    with pytest.raises(SampleError, match=rf"cell3\.tif holds .*{words}; a label is bytes"):
         survey(project)

@@ -181,6 +181,17 @@ def test_it_says_nothing_on_standard_output_and_leaves_no_logs_elsewhere(
     assert not list(tmp_path.rglob("*lightning*"))
 
 
+def test_a_test_split_without_trees_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = build(tmp_path, (short_run(steps=2),))
+    samples = Samples.read(project)
+    for name, split, window in zip(samples.table["sample_id"], samples.table["split"], samples.windows(), strict=True):
+        if split == "test":
+            label = np.zeros((window.height, window.width), np.uint8)
+            write_cog(chip_paths(project, name)[1], label, grid=project.grid, window=window, nodata=255)
+    train_models(project)
+    assert "hold no tree: its IoU says nothing" in caplog.text
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bocage.training.task.masked_loss", lambda logit, *_, **__: logit.mean() * float("nan"))
     with pytest.raises(TrainingError, match="run slf: the loss is nan at step 1") as caught:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from bocage.errors import ModelError, SettingsError, TrainingError
 from bocage.models import load_model, read_description
 from bocage.models.homemade import NOTE, WEIGHTS, find_homemade
 from bocage.models.network import build_network
+from bocage.outcome import Refusal
 from bocage.project import Project
 from bocage.settings import PretrainingSettings, SamplesSettings
 from bocage.training import train_models
+from bocage.training.ground import Choice
 from bocage.training.pretraining import pretrain
 from bocage.training.reconstruction_task import ReconstructionTask
 from tests.training.fakes import build as build_chips
@@ -68,6 +71,23 @@ def test_what_test_scenes_hold_changes_nothing(tmp_path: Path, done: tuple[Proje
     write_scene(tmp_path / "scenes" / "scene_03.tif", 99, corner=(EAST + 12 * EDGE, NORTH))
     _pretrain(project)
     assert all(torch.equal(tensor, _weights(done[0])[name]) for name, tensor in _weights(project).items())
+
+
+@pytest.mark.parametrize(("samples", "told"), [(SamplesSettings(), True), (TEST, False)])
+def test_test_ground_that_is_not_known_yet_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    samples: SamplesSettings,
+    told: bool,
+) -> None:
+    def halt(*_: Any) -> None:
+        raise MemoryError("far enough")
+
+    monkeypatch.setattr("bocage.training.pretraining._pretrain", halt)
+    with pytest.raises(MemoryError), caplog.at_level(logging.WARNING, logger="bocage"):
+        _pretrain(build(tmp_path, 5, samples=samples))
+    assert ("ground that is tested later is seen now" in caplog.text) == told
 
 
 def test_a_finished_one_is_left_alone(done: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +232,13 @@ def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path: Path) -> No
     assert not project.backbones_folder.exists()
 
 
-def test_no_ground_left_is_told(tmp_path: Path) -> None:
+def test_no_ground_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = build(tmp_path, 1, SamplesSettings(split="scenes", test_scenes=("scene_00",)))
+    none = Choice((), (), (Refusal("scene_01", "it has no near infrared band"),))
+    with monkeypatch.context() as patch:
+        patch.setattr("bocage.training.pretraining.choose_ground", lambda *_, **__: none)
+        with pytest.raises(TrainingError, match=r"refused are 1, first scene_01: it has no near infrared band"):
+            _pretrain(project)
     with pytest.raises(TrainingError, match="left to learn from"):
         _pretrain(project)
 

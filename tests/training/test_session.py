@@ -317,6 +317,16 @@ def test_devices_share_the_crops_of_a_batch(tmp_path: Path) -> None:
     assert len(list(Batches(crops, first=0, steps=5, batch_size=4, threads=3))) == 5
 
 
+def test_crops_that_do_not_fit_into_main_memory_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise MemoryError("Unable to allocate 16.0 GiB")
+
+    project = build(tmp_path, (short_run(),))
+    monkeypatch.setattr(Crops, "crop", full)
+    with pytest.raises(TrainingError, match=r"2 crops do not fit into main memory(.|\n)*lower batch_size"):
+        train_models(project)
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy_dice"])
 def test_two_processes_learn_what_one_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
     monkeypatch.setattr("bocage.training.fitting.build_network", steady)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bocage.errors import SceneError
+from bocage.errors import SceneError, TrainingError
 from bocage.training.ground import Ground, choose_ground
 from bocage.training.unlabelled import SceneCrops, split_grounds
 from tests.training.landscapes import build, write_scene
@@ -47,6 +47,17 @@ def test_a_reader_that_stops_early_leaves_no_thread_waiting(grounds: tuple[Groun
     batches = _crops(grounds).batches(0, 1000)
     next(batches)
     batches.close()  # type: ignore[attr-defined]
+
+
+def test_crops_that_do_not_fit_into_main_memory_are_told(
+    grounds: tuple[Ground, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError("Unable to allocate 16.0 GiB")
+
+    monkeypatch.setattr(SceneCrops, "crop", full)
+    with pytest.raises(TrainingError, match=r"2 crops of 64 pixels do not fit(.|\n)*lower pretraining\.batch_size"):
+        next(_crops(grounds).batches(0, 1))
 
 
 def test_scenes_are_drawn_by_their_open_area(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,7 @@ def check(
             "missing": len(fitting.missing),
             "unexpected": len(fitting.unexpected),
             "misshapen": len(fitting.misshapen),
+            "unusable": len(fitting.unusable),
             "reason": fitting.reason,
         }
     answer(result, as_json=as_json)

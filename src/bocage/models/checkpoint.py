@@ -46,17 +46,20 @@ class Fit:
         Names of the file that belong to no part.
     misshapen
         (name in the trunk, shape in the file, shape in the trunk).
+    unusable
+        Names of the trunk whose numbers in the file are undefined, infinite, or whole where they should be fractions.
     """
 
     state: Mapping[str, Tensor]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     misshapen: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    unusable: tuple[str, ...] = ()
 
     @property
     def strict(self) -> bool:
         """Whether everything fits."""
-        return not (self.missing or self.unexpected or self.misshapen)
+        return not (self.missing or self.unexpected or self.misshapen or self.unusable)
 
     @property
     def reason(self) -> str:
@@ -65,7 +68,12 @@ class Fit:
         if self.misshapen:
             name, given, own = self.misshapen[0]
             found.append(f"{name} is {given} instead of {own}{_more(len(self.misshapen))}")
-        for what, names in (("lacks", self.missing), ("holds besides", self.unexpected)):
+        kinds = (
+            ("lacks", self.missing),
+            ("holds besides", self.unexpected),
+            ("holds no usable numbers in", self.unusable),
+        )
+        for what, names in kinds:
             if names:
                 found.append(f"{what} {', '.join(names[:_SOME])}{_more(len(names), _SOME)}")
         return "; ".join(found)
@@ -159,7 +167,15 @@ def _fit(state: Mapping[str, Tensor], unexpected: tuple[str, ...], own: Mapping[
             for name, tensor in state.items()
             if name in own and tensor.shape != own[name].shape
         ),
+        unusable=tuple(name for name, tensor in state.items() if name in own and not _usable(tensor, own[name])),
     )
+
+
+def _usable(given: Tensor, own: Tensor) -> bool:
+    """Say whether a network can learn from what a file holds: a run would end at its first step, and blame its rate."""
+    if not own.is_floating_point() or given.is_meta:
+        return True
+    return given.is_floating_point() and bool(torch.isfinite(given.to_dense().float()).all())
 
 
 def _widened(given: Tensor, own: Tensor) -> Tensor:

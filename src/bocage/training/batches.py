@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bocage.errors import TrainingError
 from bocage.training.crops import Crops, WeightedCrop
 
 # Batches that are made ahead of the one that the network learns from.
@@ -90,6 +91,11 @@ class Batches:
                         ahead.append(pool.submit(_stack, crops))
                     if step >= _AHEAD:
                         yield ahead.popleft().result()
+            except MemoryError as error:
+                raise TrainingError(
+                    f"{self._own} crops do not fit into main memory as often as they are made ahead: {error}",
+                    "lower batch_size or crop",
+                ) from error
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 

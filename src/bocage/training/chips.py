@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
-from bocage.errors import SampleError, TrainingError
+from bocage.errors import SampleError, SceneError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.progress import track
 from bocage.project import Project
 from bocage.samples import Samples, chip_paths
+from bocage.scenes.structure import check_blocks
 from bocage.training.loss import IGNORE
 
 SPLITS = ("train", "validation", "test")
@@ -29,6 +31,7 @@ BLOCKS = 8
 """The survey counts decided pixels in a raster of this many blocks each way, so that crops can be drawn where there are
 some: footprints leave chips partly empty, and an empty crop teaches nothing."""
 _BANDS = 4
+_log = logging.getLogger("bocage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,18 @@ def survey(project: Project, validates: bool = True) -> dict[str, list[Chip]]:
     Raises
     ------
     SampleError
-        If a chip cannot be read, or its image has other bands or another size than it should.
+        If a chip cannot be read, its image is cut short or has other bands or another size than it should, or its
+        label holds what is none.
     TrainingError
         If a split is empty, or the chips to train or to validate with hold labels of one class only.
     """
-    table = Samples.read(project).cut(project).table
+    samples = Samples.read(project)
+    table = samples.cut(project).table
+    if len(table) < len(samples.table):
+        _log.warning(
+            "%d of %d samples have no chip and are left out; to cut what can be cut, run: bocage samples cut",
+            *(len(samples.table) - len(table), len(samples.table)),
+        )
     rows = list(zip(table["sample_id"], table["scene_id"], table["split"], table["weight"], strict=True))
     with ThreadPoolExecutor(4) as pool:
         looks = pool.map(lambda row: _look(project, str(row[0]), str(row[1]), str(row[2]), float(row[3])), rows)
@@ -154,7 +164,7 @@ class ChipStore:
 def _look(project: Project, sample_id: str, scene_id: str, split: str, weight: float) -> Chip:
     image, label = chip_paths(project, sample_id)
     values = _read(label)[0]
-    number = np.bincount(values.ravel(), minlength=256)
+    number = _count_values(label, values)
     _check_image(image, values.shape)
     tree, other = int(number[1]), int(number[0])
     return Chip(
@@ -175,11 +185,25 @@ def block_edges(size: int) -> NDArray[np.int64]:
     return np.arange(BLOCKS + 1) * size // BLOCKS
 
 
+def _count_values(path: Path, values: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return how many pixels of a label have each value, and refuse what is no label."""
+    number = np.bincount(values.ravel(), minlength=256) if values.dtype == np.uint8 else np.zeros(0, np.intp)
+    if number.size == 0 or number[2:IGNORE].any():
+        what = f"pixels of {values.dtype}" if number.size == 0 else f"the value {2 + int(number[2:IGNORE].argmax())}"
+        raise SampleError(
+            f"{path} holds {what}; a label is bytes of 0, 1 or {IGNORE}", "remove it and run: bocage samples cut"
+        )
+    return number
+
+
 def _check_image(path: Path, shape: tuple[int, ...]) -> None:
     """Refuse an image that is not what its label is of: training would find out hours later."""
     try:
         with rasterio.open(path) as file:
             found = (file.count, *file.shape, file.dtypes[0])
+            check_blocks(file, path.stat().st_size, str(path))
+    except SceneError as error:
+        raise SampleError(error.problem, "remove it and run: bocage samples cut") from error
     except RasterioError as error:
         raise SampleError(f"{path} cannot be read: {error}", "remove it and run: bocage samples cut") from error
     if found != (_BANDS, *shape, "uint8"):

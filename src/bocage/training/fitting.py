@@ -95,6 +95,8 @@ def train_models(
         if run.backbone not in FORESTS:
             resolve_backbone(project, run.backbone, pretrained=False)
     splits = survey(project, validates=any(run.select == "best" for run in runs))
+    if not any(chip.tree for chip in splits["test"]):
+        _log.warning("the labels of the test split (%d chips) hold no tree: its IoU says nothing", len(splits["test"]))
     chips = digest_chips(splits)
     stores = {split: ChipStore(members) for split, members in splits.items()}
     results = {run.name: train_run(project, run, stores, chips, project.models_folder / run.name) for run in runs}

@@ -92,9 +92,15 @@ def pretrain(
     start = _find_start(project, backbone, name, from_scratch=from_scratch)
     choice = choose_ground(project, keep_test_unseen=given.keep_test_unseen)
     if not choice.grounds:
+        refused = f"; refused are {len(choice.refused)}, first {choice.refused[0]}" if choice.refused else ""
         raise TrainingError(
-            f"no scene of {project.scenes_file} is left to learn from",
-            "add scenes outside the test and validation ground",
+            f"no scene of {project.scenes_file} is left to learn from{refused}",
+            "add scenes with near infrared outside the test and validation ground",
+        )
+    if given.keep_test_unseen and not (choice.left_out or project.samples_file.is_file()):
+        _log.warning(
+            "backbone %s: no samples are drawn and no test scenes named, so ground that is tested later is seen now",
+            name,
         )
     inputs = _inputs(project, given, start, choice)
     note = _finished(project, name, inputs)

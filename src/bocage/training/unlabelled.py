@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bocage.errors import TrainingError
 from bocage.grid import Window
 from bocage.scenes.reader import RasterReader, open_scene
 from bocage.settings import PretrainingSettings
@@ -96,6 +97,11 @@ class SceneCrops:
                         yield _gather([ready.popleft().result() for _ in range(size)])
                 while ready:
                     yield _gather([ready.popleft().result() for _ in range(size)])
+            except MemoryError as error:
+                raise TrainingError(
+                    f"{size} crops of {self._given.crop} pixels do not fit into main memory: {error}",
+                    "lower pretraining.batch_size or pretraining.crop",
+                ) from error
             finally:
                 for future in ready:
                     future.cancel()

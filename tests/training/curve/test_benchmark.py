@@ -1,6 +1,7 @@
 """The benchmark trains what is missing, goes on after a kill, and lets one failure be one failure."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,21 @@ def test_two_processes_make_what_one_makes(tmp_path: Path, done: tuple[Project, 
         assert alone.inputs == records[cell].inputs
         assert alone.figures["test"]["iou"] == pytest.approx(records[cell].figures["test"]["iou"], abs=1e-3)
         assert (project.benchmark_folder / "packages" / "imagenet" / "0" / str(cell.budget) / "model.json").is_file()
+
+
+def test_cells_of_other_settings_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = project_of(tmp_path)
+    monkeypatch.setattr(Bench, "_train", lambda *_: fake())
+    run_benchmark(project, orders=1)
+    changed = project_of(tmp_path, run={"steps": 3, "batch_size": 2, "crop": 64})
+    for now, words in ((project, "4 are there, 0 to train"), (changed, "4 of the others are there of other settings")):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="bocage"):
+            run_benchmark(now, orders=1, train=False)
+        assert words in caplog.text
+        assert ("of the others" in caplog.text) == (now is changed)
 
 
 def test_wrong_wishes_are_refused(done: tuple[Project, dict[str, Any]]) -> None:

@@ -67,13 +67,15 @@ def run_benchmark(
     plan = _plan(project.settings.benchmark, budgets, orders, arms)
     bench = Bench(project, keep=keep)
     bench.check_budgets(plan.budgets)
-    records, missing = _look(project, bench, plan)
+    records, missing, other = _look(project, bench, plan)
     asked = missing if train else []
     # An arm whose cells are all there, from another machine perhaps, needs nothing of this one.
     wanted = {cell.arm for cell, _ in asked}
     barred = {arm.name: found for arm in plan.arms if arm.name in wanted and (found := refuse_arm(arm)) is not None}
     jobs = [job for job in asked if job[0].arm not in barred]
     _log.info("benchmark: %d cells, %d are there, %d to train", len(plan.cells), len(records), len(jobs))
+    if other:
+        _log.info("%d of the others are there of other settings, chips or arithmetic, and do not count", other)
     records += _train(project, bench, jobs, workers or project.settings.benchmark.workers, keep)
     refused = [*barred.values(), *refuse_failed(records)]
     outputs, figures = write_summary(project, plan, records, refused)
@@ -89,16 +91,17 @@ def _plan(
     return Plan(choose_arms(settings, arms), asked, settings.orders if orders is None else orders)
 
 
-def _look(project: Project, bench: Bench, plan: Plan) -> tuple[list[CellRecord], list[Job]]:
-    """Return the records of the cells that are done with today's inputs, and the cells that are not."""
-    records, missing = [], []
+def _look(project: Project, bench: Bench, plan: Plan) -> tuple[list[CellRecord], list[Job], int]:
+    """Return the records of cells done with today's inputs, the other cells, and how many of these are there."""
+    records, missing, other = [], [], 0
     for cell, arm in plan.cells:
         record = CellRecord.read(project.benchmark_folder, cell)
         if record is not None and record.done and record.inputs == bench.inputs(cell, arm):
             records.append(record)
         else:
             missing.append((cell, arm))
-    return records, missing
+            other += record is not None and record.done
+    return records, missing, other
 
 
 def _train(project: Project, bench: Bench, jobs: Sequence[Job], workers: int, keep: bool) -> list[CellRecord]:
