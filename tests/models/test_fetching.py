@@ -1,7 +1,9 @@
 """Fetching: from a server on this machine, that breaks off, ignores ranges, lies and refuses."""
 
+import errno
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -178,6 +180,19 @@ def test_a_server_that_is_not_there_and_an_address_of_no_server_are_told(folder:
     for address in ("file:///weights.pth", "http://[::1", "http://127.0.0.1:9/two words", "http://127.0.0.1:nine/"):
         with pytest.raises(ModelError, match="not an address of the web"):
             fetch_weights(entry(address))
+
+
+@pytest.mark.parametrize("fault", [ssl.SSLEOFError(8, "EOF occurred"), OSError(errno.EHOSTUNREACH, "no route")])
+@pytest.mark.parametrize("call", ["begin", "read"])
+def test_a_fault_of_the_connection_is_not_taken_for_one_of_the_disk(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError, call: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(f"http.client.HTTPResponse.{call}", fail)
+    with pytest.raises(ModelError, match=r"the connection to .* broke after 0 bytes"):
+        fetch_weights(entry(server.url))
 
 
 def test_the_proxy_of_the_environment_is_asked(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

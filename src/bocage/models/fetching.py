@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -183,7 +184,7 @@ def _fill(url: str, part: Path, tag: Path, advance: Advance | None) -> bool:
         headers |= {"Range": f"bytes={begin}-", "If-Range": tag.read_text(encoding="utf-8")}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
     # An opener of its own, since the library's shared one keeps the proxies of its first use.
-    with urllib.request.build_opener().open(request, timeout=_SECONDS) as answer:
+    with _over(partial(urllib.request.build_opener().open, request, timeout=_SECONDS)) as answer:
         if answer.headers.get_content_type() == "text/html":
             raise ModelError(
                 f"{url} answered with a page, not with a file", "open it in a browser to see what it wants"
@@ -200,12 +201,22 @@ def _fill(url: str, part: Path, tag: Path, advance: Advance | None) -> bool:
         total = None if length is None else begin + int(length)
         there = begin
         with part.open("ab" if begin else "wb") as file:
-            while block := answer.read(_BLOCK):
+            while block := _over(partial(answer.read, _BLOCK)):
                 file.write(block)
                 there += len(block)
                 if advance is not None:
                     advance(there, total)
     return total is None or there == total
+
+
+def _over[T](ask: Callable[[], T]) -> T:
+    """Return what comes over the connection; what goes wrong there, such as encryption, is none of the disk's faults."""
+    try:
+        return ask()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _goes_on(headers: email.message.Message, begin: int) -> bool:
