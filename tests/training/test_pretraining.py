@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
-from bocage.models import load_model, read_description
+from bocage.models import BACKBONES, find_weights, load_model, read_description
+from bocage.models.checkpoint import read_checkpoint
 from bocage.models.homemade import NOTE, WEIGHTS, find_homemade
 from bocage.models.network import build_network
+from bocage.models.weights import WEIGHTS_VARIABLE
 from bocage.outcome import Refusal
 from bocage.project import Project
 from bocage.settings import PretrainingSettings, SamplesSettings
@@ -26,7 +28,7 @@ from tests.training.fakes import build as build_chips
 from tests.training.fakes import short_run
 from tests.training.landscapes import build
 
-NAME = "county"
+NAME, FILE = "county", "efficientnet_lite0.safetensors"
 TEST = SamplesSettings(split="scenes", test_scenes=("scene_03",), validation_scenes=("scene_04",))
 
 
@@ -201,6 +203,19 @@ def test_it_goes_on_from_one_made_before(tmp_path: Path, done: tuple[Project, di
     note, _ = find_homemade(project, "further")
     assert note.start == f"{NAME} {find_homemade(done[0], NAME)[0].digest}"
     assert note.backbone == "efficientnet_lite0"
+
+
+def test_of_a_file_in_place_of_the_published_one_no_licence_is_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = read_checkpoint(find_weights(BACKBONES["efficientnet_lite0"]))
+    save_file({name: tensor.contiguous() / 2 for name, tensor in published.items()}, tmp_path / FILE)
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    project = build(tmp_path / "project", 3, steps=1)
+    _pretrain(project, from_scratch=False)
+    note, _ = find_homemade(project, NAME)
+    assert note.start.startswith(f"{FILE}, which stands in place of the published file, SHA-256 ")
+    assert note.licence.startswith("not known")
 
 
 def test_published_weights_are_the_start_by_default(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from bocage.models.homemade import (
     HomemadeBackbone,
     find_homemade,
     homemade_folder,
+    resolve_backbone,
     save_homemade,
     warn_of_other_pixels,
 )
@@ -144,12 +145,15 @@ def _find_start(project: Project, backbone: str, name: str, *, from_scratch: boo
         return _Start(backbone, published=False, path=None, says="random", licence=own_licence)
     try:
         digest = digest_file(find_weights(BACKBONES[backbone]))
+        trunk = resolve_backbone(project, backbone, pretrained=True)
     except ModelError as error:
         raise ModelError(
             error.problem, f"run: bocage models fetch {backbone}, or begin with random weights: --from-scratch"
         ) from error
     known = BACKBONES[backbone]
-    return _Start(backbone, published=True, path=None, says=f"{known.pretrained_on} {digest}", licence=known.licence)
+    # Of a file that stands in place of the published one neither what it saw nor its licence is known.
+    says, licence = trunk.source or f"{known.pretrained_on} {digest}", trunk.licence or known.licence
+    return _Start(backbone, published=True, path=None, says=says, licence=licence)
 
 
 def _changed(given: PretrainingSettings, steps: int | None) -> PretrainingSettings:
