@@ -85,3 +85,15 @@ def test_a_report_tells_of_the_same_model_only(project: Project) -> None:
     )
     assert last_run(project, fake_recipe()) == LastRun(2, 1.5, 0.1, None)
     assert last_run(project, replace(fake_recipe(), model_digest="0" * 64)) is None
+
+
+def test_a_report_of_an_older_version_counts_workers_of_this_machine(project: Project) -> None:
+    """Without its number the receipts of two workers would be taken for those of one, and the plan for twice as long."""
+    project.homogeneity_file.parent.mkdir(parents=True)
+    project.homogeneity_file.write_text(
+        '{"run": {"workers": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": 4.0},'
+        f' "examined": {{"model_digest": "{fake_recipe().model_digest}"}}}}',
+        encoding="utf-8",
+    )
+    abreast = make_engine("local", 2).staff(2).abreast
+    assert last_run(project, fake_recipe()) == LastRun(abreast, 1.5, 0.1, 4.0)

@@ -102,9 +102,15 @@ def last_run(project: Project, recipe: Recipe) -> LastRun | None:
     """Return what the last finished run tells of the next one; None where there was none, or with another model."""
     report = read_report(project) or {}
     run = report.get("run")
-    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest or "abreast" not in run:
+    if run is None or report.get("examined", {}).get("model_digest") != recipe.model_digest or "pace" not in run:
         return None
-    return LastRun(max(int(run["abreast"]), 1), run["pace"], run["border_seconds"], run["start_seconds"])
+    abreast = int(run["abreast"]) if "abreast" in run else _abreast_here(int(run["workers"]))
+    return LastRun(max(abreast, 1), run["pace"], run["border_seconds"], run["start_seconds"])
+
+
+def _abreast_here(workers: int) -> int:
+    """Return how many share the cores of this machine, where a report of an older version says only how many ran."""
+    return make_engine("local", workers).staff(workers).abreast
 
 
 def read_report(project: Project) -> dict[str, Any] | None:
