@@ -31,6 +31,7 @@ from imitations import data_folder
 from learning_curve import EXAMPLE, HOMEMADE, measure
 from scipy.stats import t
 
+from bocage.errors import SettingsError
 from bocage.files import write_text
 from bocage.project import Project
 from bocage.training.curve.cell import Cell, CellRecord
@@ -39,8 +40,21 @@ SCORES = ("iou", "boundary_f1")
 
 
 def prepare(folder: Path, changes: dict[str, str], against: Path | None) -> None:
-    """Make the project: the settings of the example with changes in their benchmark, unless it is there."""
+    """Make the project: the settings of the example with changes in their benchmark, unless it is there.
+
+    Raises
+    ------
+    SettingsError
+        If it is there with other settings: its figures would be taken for those that were asked for.
+    """
     if (folder / "bocage.toml").is_file():
+        benchmark = Project.open(folder).settings.benchmark
+        there = {"steps": benchmark.run.steps, "crop": benchmark.run.crop} | {
+            name: getattr(benchmark, name) for name in ("unit", "factor")
+        }
+        for name, value in changes.items():
+            if name in there and float(value) != there[name]:
+                raise SettingsError(f"{folder} has {name} {there[name]}, not {value}", "name another --folder")
         return
     head, mark, rest = (EXAMPLE / "bocage.toml").read_text(encoding="utf-8").partition("[benchmark]\n")
     shared, arm, tail = rest.partition("[[benchmark.arms]]")

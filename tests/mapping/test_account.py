@@ -88,7 +88,7 @@ def test_a_report_tells_of_the_same_model_only(project: Project) -> None:
 
 
 def test_a_report_of_an_older_version_counts_workers_of_this_machine(project: Project) -> None:
-    """Without its number the receipts of two workers would be taken for those of one, and the plan for twice as long."""
+    """Without that the receipts of two workers would be taken for those of one, and a plan for twice as long."""
     project.homogeneity_file.parent.mkdir(parents=True)
     project.homogeneity_file.write_text(
         '{"run": {"workers": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": 4.0},'

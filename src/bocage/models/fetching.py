@@ -210,7 +210,7 @@ def _fill(url: str, part: Path, tag: Path, advance: Advance | None) -> bool:
 
 
 def _over[T](ask: Callable[[], T]) -> T:
-    """Return what comes over the connection; what goes wrong there, such as encryption, is none of the disk's faults."""
+    """Return what comes over the connection; what goes wrong there, such as encryption, is no fault of the disk."""
     try:
         return ask()
     except (urllib.error.URLError, ConnectionError, TimeoutError):
