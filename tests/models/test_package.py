@@ -13,7 +13,15 @@ import torch
 
 from bocage.errors import ModelError
 from bocage.files import digest_file
-from bocage.models import ModelDescription, TorchSegmenter, build_network, load_model, read_description, save_package
+from bocage.models import (
+    BACKBONES,
+    ModelDescription,
+    TorchSegmenter,
+    build_network,
+    load_model,
+    read_description,
+    save_package,
+)
 from bocage.models import package as room
 from bocage.models.card import card_of
 from bocage.models.probe import PROBE, Probe
@@ -67,6 +75,19 @@ def test_the_description_comes_back(package: Path) -> None:
     assert digest == digest_file(package / "model.safetensors")
 
 
+def test_weights_that_learnt_from_input_scaled_otherwise_are_refused(tmp_path: Path) -> None:
+    contract = BACKBONES["efficientnet_lite0"].contract
+    network = build_network("efficientnet_lite0", pretrained=False)
+    own = replace(DESCRIPTION, scaling=(contract.mean, contract.std))
+    save_package(tmp_path / "own", network, own)
+    assert read_description(tmp_path / "own")[0].scaling == own.scaling
+    load_model(tmp_path / "own")
+    wider = tuple(2 * one for one in contract.std)
+    save_package(tmp_path / "other", network, replace(own, scaling=(contract.mean, wider)))
+    with pytest.raises(ModelError, match="scaled otherwise"):
+        load_model(tmp_path / "other")
+
+
 def test_the_item_is_valid_stac_with_the_fields_of_the_model_extension(package: Path) -> None:
     content = json.loads((package / "model.json").read_text(encoding="utf-8"))
     # The core schemas come with pystac; those of extensions would be fetched, so their required fields are listed here.
@@ -108,6 +129,7 @@ def _shorten(folder: Path) -> None:
         (lambda folder: (folder / "model.json").unlink(), "holds no model package"),
         (_shorten, "model.json is not the description of a model"),
         (_change(**{"mlm:input": []}), "model.json is not the description of a model"),
+        (_change(**{"bocage:scaling": [0.5]}), "model.json is not the description of a model"),
         (_change(**{"bocage:stretch": "gamma"}), "model.json is not the description of a model"),
         (_change(**{"bocage:backbone": "vit"}), "does not know: U-Net with fine stem on vit"),
         (_change(**{"mlm:architecture": "DPT"}), "does not know: DPT"),

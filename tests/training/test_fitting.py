@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from bocage.errors import ModelError, SettingsError, TrainingError
-from bocage.models import load_model, read_description
+from bocage.models import BACKBONES, load_model, read_description
 from bocage.project import Project
 from bocage.rasters import write_cog
 from bocage.samples import Samples, chip_paths
@@ -62,6 +62,8 @@ def test_a_run_leaves_a_package_a_log_and_figures(trained: tuple[Project, dict[s
     assert set(figures["ndvi"]["test"]["scenes"]) == {"scene4"}
     json.dumps(figures, allow_nan=False)
     assert read_description(folder)[0].bbox is not None
+    contract = BACKBONES["efficientnet_lite0"].contract
+    assert read_description(folder)[0].scaling == (contract.mean, contract.std)
 
 
 def test_the_package_predicts_what_was_scored(trained: tuple[Project, dict[str, Any]]) -> None:

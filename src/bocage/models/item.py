@@ -71,6 +71,9 @@ class ModelDescription:
         West, south, east, north of the training ground in degrees, or None.
     created
         Time of the training's end, ISO 8601 in UTC.
+    scaling
+        Mean and deviation per band, in shares of the full range, by which the network scales its input; None where a
+        model scales nothing, or an older version did not write it down.
     """
 
     name: str
@@ -91,6 +94,7 @@ class ModelDescription:
     bbox: tuple[float, float, float, float] | None = None
     created: str = ""
     percentiles: tuple[float, float] = _PERCENTILES
+    scaling: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     @property
     def source(self) -> str:
@@ -128,6 +132,7 @@ def item_of(description: ModelDescription, digest: str, size: int, parameters: i
             "bocage:resolution": description.resolution,
             "bocage:stretch": description.stretch,
             "bocage:percentiles": list(description.percentiles),
+            "bocage:scaling": description.scaling,
             "bocage:chip": description.chip,
             "bocage:multiple": MULTIPLE if description.framework == TORCH else 1,
             "bocage:metrics": dict(description.metrics),
@@ -183,6 +188,7 @@ def description_of(item: Mapping[str, Any]) -> tuple[ModelDescription, str]:
         bbox=tuple(item["bbox"]) if "bbox" in item else None,
         created=str(properties["datetime"]),
         percentiles=_percentiles(properties),
+        scaling=_scaling(properties.get("bocage:scaling")),
     )
     return description, str(item["assets"]["model"]["file:checksum"]).removeprefix(SHA256)
 
@@ -198,6 +204,13 @@ def _stretch(value: str) -> Method:
 def _percentiles(properties: Mapping[str, Any]) -> tuple[float, float]:
     low, high = properties["bocage:percentiles"]
     return float(low), float(high)
+
+
+def _scaling(said: Any) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    if said is None:
+        return None
+    mean, std = said
+    return tuple(map(float, mean)), tuple(map(float, std))
 
 
 def _mlm(description: ModelDescription, parameters: int, framework: str) -> dict[str, Any]:

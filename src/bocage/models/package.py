@@ -147,7 +147,7 @@ def open_network(
     Raises
     ------
     ModelError
-        If the backbone is unknown or the weights do not fit it.
+        If the backbone is unknown, the weights do not fit it, or they have learnt from input that was scaled otherwise.
     """
     if description.backbone not in BACKBONES:
         raise ModelError(
@@ -165,6 +165,12 @@ def open_network(
             "train the model again with this version",
         ) from error
     built.contract.check_bands(description.bands)
+    if description.scaling not in {None, (built.contract.mean, built.contract.std)}:
+        raise ModelError(
+            f"{path.with_name(ITEM)} describes a {description.backbone} whose input was scaled otherwise than this "
+            "version scales it",
+            "train the model again with this version",
+        )
     return TorchSegmenter(
         network,
         bands=description.bands,

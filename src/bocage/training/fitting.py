@@ -240,7 +240,7 @@ def _describe(
     data: Mapping[str, str],
 ) -> ModelDescription:
     """Return what the package of a network says, given its scores on the test chips."""
-    scenes = project.settings.scenes
+    scenes, contract = project.settings.scenes, find_backbone(trunk.backbone).contract
     return ModelDescription(
         name=run.name,
         backbone=trunk.backbone,
@@ -248,6 +248,7 @@ def _describe(
         resolution=project.grid.resolution,
         stretch=scenes.stretch,
         percentiles=scenes.percentiles,
+        scaling=(contract.mean, contract.std),
         chip=run.crop,
         architecture=PROBE if run.recipe == "probe" else UNET,
         pretrained=run.pretrained,
