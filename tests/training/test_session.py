@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -325,6 +326,17 @@ def test_crops_that_do_not_fit_into_main_memory_are_told(tmp_path: Path, monkeyp
     monkeypatch.setattr(Crops, "crop", full)
     with pytest.raises(TrainingError, match=r"2 crops do not fit into main memory(.|\n)*lower batch_size"):
         train_models(project)
+
+
+def test_nothing_is_kept_before_all_devices_have_looked_at_their_losses(tmp_path: Path) -> None:
+    def wait() -> None:
+        raise MemoryError("another device found a loss that is not finite, and ends this process")
+
+    trainer = SimpleNamespace(is_global_zero=True, strategy=SimpleNamespace(barrier=wait))
+    task = SegmentationTask(build_network("efficientnet_lite0", pretrained=False), short_run())
+    with pytest.raises(MemoryError):
+        Journal(tmp_path, short_run(), None).on_train_epoch_end(trainer, task)
+    assert not list(tmp_path.rglob("*.*"))
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy_dice"])

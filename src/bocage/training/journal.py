@@ -132,6 +132,8 @@ class Journal(lightning.Callback):
         assert isinstance(task, SegmentationTask)
         if self._losses:
             self.rows.append(self._row(task))
+        # Each device has looked at losses of its own: one that is not finite has spoilt the weights of all.
+        trainer.strategy.barrier()
         if trainer.is_global_zero:
             self._close_epoch(task)
         # All devices stop after the same step.
