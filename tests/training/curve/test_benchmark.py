@@ -2,6 +2,9 @@
 
 import json
 import logging
+import multiprocessing
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +291,31 @@ def test_two_processes_make_what_one_makes(tmp_path: Path, done: tuple[Project, 
         assert alone.inputs == records[cell].inputs
         assert alone.figures["test"]["iou"] == pytest.approx(records[cell].figures["test"]["iou"], abs=1e-3)
         assert (project.benchmark_folder / "packages" / "imagenet" / "0" / str(cell.budget) / "model.json").is_file()
+
+
+def test_a_worker_that_is_killed_ends_the_benchmark(tmp_path: Path) -> None:
+    project = project_of(tmp_path, run={"steps": 1_000_000, "batch_size": 2, "crop": 64})
+    arm = project.settings.benchmark.arms[0]
+    jobs = [(Cell("random", 0, budget), arm) for budget in (2, 8)]
+    late = threading.Event()
+
+    def kill() -> None:
+        while len(list(project.benchmark_folder.rglob("training/inputs.json"))) < len(jobs):
+            time.sleep(0.1)
+        time.sleep(5)  # by then both train, and Lightning has its own way with signals
+        first, *others = multiprocessing.active_children()
+        first.kill()
+        others[0].join(90)
+        if others[0].is_alive():
+            late.set()
+            others[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(TrainingError, match="a process of the benchmark died"):
+        list(train_cells(project, Bench(project), jobs, 2, keep=True))
+    killer.join()
+    assert not late.is_set(), "the other process trained on"
 
 
 def test_cells_of_other_settings_are_told(
