@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyproj
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -86,6 +86,7 @@ def test_a_pixel_of_v2_is_known_where_heights_cover_half_of_it(
     place=st.tuples(st.floats(3_000_000, 6_000_000), st.floats(1_600_000, 4_500_000)),
     pixel=st.sampled_from([1.1943, 9.5546]),
 )
+@example(seed=35028191, release="v1", place=(4321500.0, 3019500.0), pixel=1.1943)
 def test_heights_in_web_mercator_do_not_depend_on_the_window(
     tmp_path_factory: pytest.TempPathFactory, seed: int, release: str, place: tuple[float, float], pixel: float
 ) -> None:
@@ -96,7 +97,9 @@ def test_heights_in_web_mercator_do_not_depend_on_the_window(
     layer = open_heights(folder / "chm.tif", release)
     whole = layer.files[0].window
     reference = layer.read(layer.grid, whole)
-    assert 0.05 < reference.valid.mean() < 1
+    # What has no height is unknown in v2. v1 calls it 0; near the middle of the projection its square has no margin.
+    assert reference.valid.mean() > 0.05
+    assert release == "v1" or not reference.valid.all()
     for reach in (1, 7, 90, 400, 400):
         width, height = (int(rng.integers(1, reach + 1)) for _ in range(2))
         column, row = int(rng.integers(0, whole.width - width)), int(rng.integers(0, whole.height - height))
