@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from bocage import chain
-from bocage.errors import SceneError
+from bocage.errors import SceneError, SettingsError
 from bocage.outcome import Outcome, Refusal
 from bocage.project import Project
 from bocage.receipts import Receipt
@@ -27,6 +27,8 @@ class Stages(ModuleType):
         self.runs.append("first")
         if self.fail:
             raise SceneError("a.tif has no coordinate reference system", "assign one")
+        if word == "three":
+            raise SettingsError("word 'three': there is no such word", "give another")
         project.scenes_file.write_text(word)
         refused = (Refusal("b.tif", "is truncated"),) if self.refuse else ()
         return Outcome((project.scenes_file,), {"scenes": 1}, refused)
@@ -132,6 +134,16 @@ def test_a_failed_stage_says_why_and_stops_the_chain(project: Project, stages: S
     assert "coordinate reference system" in chain.status(project)[0].reason
     stages.fail = False
     chain.run_chain(project)
+    assert states(project) == ["done", "done"]
+
+
+def test_a_refused_option_leaves_what_was_made_as_it_is(project: Project, stages: Stages) -> None:
+    with pytest.raises(SettingsError):
+        chain.run_stage(project, "first", word="three")
+    assert states(project) == ["failed", "missing"]
+    chain.run_chain(project)
+    with pytest.raises(SettingsError):
+        chain.run_stage(project, "first", word="three")
     assert states(project) == ["done", "done"]
 
 

@@ -18,7 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from bocage.errors import BocageError
+from bocage.errors import BocageError, SettingsError
 from bocage.files import digest_file, digest_json
 from bocage.project import Project
 from bocage.receipts import Receipt, object_sizes, sizes
@@ -156,13 +156,15 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
     Raises
     ------
     BocageError
-        As the stage raises it; the receipt then says ``failed`` and why.
+        As the stage raises it; the receipt then says ``failed`` and why. Where options were refused, an earlier receipt
+        stays.
     """
     stage = stage_named(name)
     options = {key: value for key, value in options.items() if value is not None}
     indifferent = {setting.split(".")[1] for setting in stage.indifferent}
     noted = {key: value for key, value in options.items() if key not in indifferent}
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    before = Receipt.read(project.receipts_folder, name) if options else None
     receipt = Receipt(name, "running", inputs_digest(project, stage, noted), started, options=noted)
     receipt.write(project.receipts_folder)
     _log.info("%s: %s", name, stage.makes)
@@ -170,6 +172,10 @@ def run_stage(project: Project, name: str, /, **options: Any) -> Receipt:
     try:
         outcome = stage.run(project, **options)
     except BocageError as error:
+        if before is not None and isinstance(error, SettingsError):
+            # A wish that cannot be granted says nothing of what the settings made.
+            before.write(project.receipts_folder)
+            raise
         replace(receipt, status="failed", reason=str(error), seconds=time.perf_counter() - clock).write(
             project.receipts_folder
         )

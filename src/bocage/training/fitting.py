@@ -110,6 +110,10 @@ def _changed(runs: Sequence[RunSettings], changes: Mapping[str, Any]) -> RunSett
     name, backbone = changes.get("name"), changes.get("backbone")
     base = next((run for run in runs if run.name == name), None)
     base = base or next((run for run in runs if run.backbone == backbone), None) or runs[0]
+    if name and name != base.name:
+        _log.info(
+            "no run of the settings is called %s: it is trained as run %s is, but for its options", name, base.name
+        )
     given = base.model_dump() | dict(changes)
     if backbone and backbone != base.backbone and not name:
         # Another backbone under the name of a trained run would replace its package.

@@ -102,7 +102,7 @@ def _draw_curves(axes: Any, comparison: Comparison, results: Results, colours: d
     axes.set_xlim(budgets[0] / _MARGIN, edge)
     _ticks(axes.xaxis, comparison.budgets)
     _label_ends(axes, ends)
-    axes.set_ylabel("IoU of trees on test scenes")
+    axes.set_ylabel("IoU of trees on test chips")
     counted = {point.orders for point in comparison.points if point.orders}
     orders = "no" if not counted else str(max(counted)) if len(counted) == 1 else f"{min(counted)} to {max(counted)}"
     noun = "order" if counted == {1} else "orders"
