@@ -12,6 +12,7 @@ import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any
 
@@ -45,9 +46,17 @@ def spread[Job, Result](
                 continue
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in finished)
+        # A pool watches the processes that it had when it last woke, and it wakes before it starts one. Without this,
+        # the death of the last that was started would be seen when another has finished its job, or never.
+        pool.submit(os.getpid)
         while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in finished)
+    except BrokenProcessPool:
+        # The pool only asks the others to end, and waits; a process may not listen, as one that Lightning trains in.
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

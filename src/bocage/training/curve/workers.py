@@ -62,8 +62,6 @@ def _begin(project: Project, workers: int, keep: bool) -> None:
     end_with_parent()
     # An interrupt is for the parent: it drops the cells that wait, and those under way are trained again.
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
-    # Lightning notes a request to end and trains on, unless somebody listens; the parent would wait for ever.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     console.quiet = True
     logging.getLogger("bocage").setLevel(logging.ERROR)
     if "OMP_NUM_THREADS" not in os.environ:
