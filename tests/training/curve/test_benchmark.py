@@ -311,7 +311,7 @@ def test_a_worker_that_is_killed_ends_the_benchmark(tmp_path: Path) -> None:
             late.set()
             others[0].kill()
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     with pytest.raises(TrainingError, match="a process of the benchmark died"):
         list(train_cells(project, Bench(project), jobs, 2, keep=True))
