@@ -39,13 +39,13 @@ RIVALS = {
 }
 
 
-def measure(folder: Path, options: list[str]) -> dict[str, Any]:
-    """Run the benchmark of a project and return its table and what it says."""
+def measure(folder: Path, options: list[str], *, pretrains: bool = True) -> dict[str, Any]:
+    """Run the benchmark of a project, after its home-made backbone is made, and return its table and what it says."""
     environment = os.environ | {"BOCAGE_DATA": os.environ.get("BOCAGE_DATA", str(ROOT.parent / "shared" / "data"))}
     bocage = [sys.executable, "-m", "bocage"]
     chips = [*bocage, "run", "--project", str(folder), "--until", "chips", "--json"]
     subprocess.run(chips, stdout=subprocess.DEVNULL, check=True, env=environment)
-    if "--no-train" not in options:
+    if pretrains and "--no-train" not in options:
         pretrain(folder, bocage, environment)
     command = [*bocage, "benchmark", "--project", str(folder), "--json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, env=environment)

@@ -110,6 +110,18 @@ class Project:
         text = _expand(text)
         return text if text.startswith("s3://") else self.folder / text
 
+    def model_place(self, name: str) -> Path | str:
+        """Return the folder of a training run, or of a package elsewhere if ``name`` is its path or ``s3://`` URL.
+
+        Raises
+        ------
+        SettingsError
+            As :meth:`location`.
+        """
+        run, elsewhere = self.models_folder / name, self.location(name)
+        found = isinstance(elsewhere, str) or elsewhere.is_dir()
+        return elsewhere if not run.is_dir() and found else run
+
     @property
     def scenes_file(self) -> Path:
         """The catalogue of scenes, STAC GeoParquet."""

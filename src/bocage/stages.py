@@ -111,11 +111,16 @@ def _stratum_files(project: Project) -> Iterator[Path]:
 
 def _backbone_files(project: Project) -> Iterator[Path]:
     from bocage.models.homemade import NOTE
+    from bocage.models.item import ITEM
 
     for run in project.settings.training.runs:
         note = project.backbones_folder / run.backbone / NOTE
         if note.is_file():
             yield note
+        place = project.model_place(run.start) if run.start else None
+        # A model of this project is made by the stage itself.
+        if isinstance(place, Path) and place.parent != project.models_folder:
+            yield place / ITEM
 
 
 def _truth(project: Project) -> tuple[LayerSettings, ...]:

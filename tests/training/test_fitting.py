@@ -80,7 +80,7 @@ def test_the_package_predicts_what_was_scored(trained: tuple[Project, dict[str, 
 
 def test_a_finished_run_is_left_alone(trained: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     project, figures = trained
-    monkeypatch.setattr("bocage.training.fitting.learn", lambda *_: pytest.fail("it was trained again"))
+    monkeypatch.setattr("bocage.training.rounds.learn", lambda *_: pytest.fail("it was trained again"))
     assert train_models(project).figures == figures
 
 
@@ -124,7 +124,7 @@ def _stop_before_the_package(project: Project, monkeypatch: pytest.MonkeyPatch) 
         raise MemoryError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bocage.training.fitting.load_file", stop)
+        patch.setattr("bocage.training.rounds.load_file", stop)
         with pytest.raises(MemoryError):
             train_models(project)
     assert (project.models_folder / "slf" / "training" / "state.ckpt").is_file()

@@ -186,7 +186,7 @@ def test_a_run_begins_with_its_weights(tmp_path: Path, done: tuple[Project, dict
         raise MemoryError("seen")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bocage.training.fitting.learn", look)
+        patch.setattr("bocage.training.rounds.learn", look)
         for run in project.settings.training.runs:
             with pytest.raises(MemoryError):
                 train_models(project, [run])

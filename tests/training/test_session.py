@@ -220,7 +220,7 @@ def test_a_run_stops_when_it_gets_no_better(tmp_path: Path, monkeypatch: pytest.
         raise MemoryError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bocage.training.fitting.load_file", stop)
+        patch.setattr("bocage.training.rounds.load_file", stop)
         with pytest.raises(MemoryError):
             train_models(project)
     # A kill after the end does not make it go on.
@@ -275,7 +275,7 @@ def test_a_state_of_another_network_is_named(tmp_path: Path, monkeypatch: pytest
     project = build(tmp_path, (short_run(steps=2),))
     monkeypatch.setattr("bocage.training.fitting.build_network", tiny)
     with monkeypatch.context() as patch:
-        patch.setattr("bocage.training.fitting.load_file", lambda _: (_ for _ in ()).throw(MemoryError("killed")))
+        patch.setattr("bocage.training.rounds.load_file", lambda _: (_ for _ in ()).throw(MemoryError("killed")))
         with pytest.raises(MemoryError):
             train_models(project)
     monkeypatch.setattr("bocage.training.fitting.build_network", lambda *_, **__: TinyNetwork(width=5))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from bocage.errors import GridError, MappingError, ModelError, ProjectError
@@ -223,20 +223,13 @@ def _prepare(project: Project, model: str | None) -> tuple[Segmenter, Work]:
 
     settings = project.settings.mapping
     name = model or settings.model
-    package = _package(project, name)
+    package = project.model_place(name)
     load = partial(load_model, package, runtime=settings.runtime, precision=settings.precision, edge=settings.chip)
     segmenter = load()
     check_model(segmenter, name, project.grid.resolution, project.settings.scenes)
     lattice = Lattice.of(settings.chip, settings.overlap, segmenter.multiple)
     recipe = Recipe(project.grid, lattice, PurePath(package).name, segmenter.digest)
     return segmenter, Work(recipe, project.map_storage, settings.batch_size, load, open_scene)
-
-
-def _package(project: Project, name: str) -> Path | str:
-    """Return the folder of a training run, or of a package elsewhere if ``name`` is its path or ``s3://`` URL."""
-    run, elsewhere = project.models_folder / name, project.location(name)
-    found = isinstance(elsewhere, str) or elsewhere.is_dir()
-    return elsewhere if not run.is_dir() and found else run
 
 
 def _plan(project: Project, recipe: Recipe, bbox: Box | None, inventory: Inventory) -> Plan:

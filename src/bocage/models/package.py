@@ -109,6 +109,30 @@ def load_model(
     StorageError
         If it lies in a store that cannot be read.
     """
+    path, description, digest, tensors = read_package(folder)
+    module, _, function = ARCHITECTURES[description.architecture].partition(":")
+    opener = cast("Opener", getattr(importlib.import_module(module), function))
+    segmenter = opener(path, tensors, description, digest)
+    if isinstance(segmenter, TorchSegmenter):
+        return segmenter.prepare(runtime, precision=precision, edge=edge)
+    return segmenter
+
+
+def read_package(folder: Path | str) -> tuple[Path, ModelDescription, str, dict[str, Tensor]]:
+    """Return the path of a package's weights, its description, the SHA-256 of the weights, and the weights.
+
+    Parameters
+    ----------
+    folder
+        May be an ``s3://`` URL.
+
+    Raises
+    ------
+    ModelError
+        If the package is missing, damaged, altered, or of an architecture that this version does not know.
+    StorageError
+        If it lies in a store that cannot be read.
+    """
     if isinstance(folder, str) and folder.startswith("s3://"):
         folder = fetch_package(folder)
     description, digest = read_description(folder)
@@ -128,15 +152,9 @@ def load_model(
             "copy the whole package again, or train the model again",
         )
     try:
-        tensors = load(content)
+        return path, description, digest, load(content)
     except SafetensorError as error:
         raise ModelError(f"{path} cannot be read as weights: {error}", "copy the whole package again") from error
-    module, _, function = ARCHITECTURES[description.architecture].partition(":")
-    opener = cast("Opener", getattr(importlib.import_module(module), function))
-    segmenter = opener(path, tensors, description, digest)
-    if isinstance(segmenter, TorchSegmenter):
-        return segmenter.prepare(runtime, precision=precision, edge=edge)
-    return segmenter
 
 
 def open_network(

@@ -16,12 +16,14 @@ _OWN = frozenset(
         "name",
         "backbone",
         "pretrained",
+        "start",
         "recipe",
         "unfreeze",
         "learning_rate",
         "trunk_learning_rate",
         "layer_decay",
         "weight_decay",
+        "self_training",
     }
 )
 _ARMS = (

@@ -12,6 +12,9 @@ from bocage.settings.section import Count, Positive, Section, Share
 class RunSettings(Section):
     """One training run: the backbone and what differs from the defaults.
 
+    Beginning: the published weights of the trunk, or random ones where not ``pretrained``. ``start`` is a model to go
+    on from instead, decoder and all: a training run, or the path or ``s3://`` URL of a package on the same backbone.
+
     Length and batch: ``steps`` of ``batch_size`` crops of ``crop`` pixels; a validation and the state to resume from
     every ``validate_every`` steps. ``select`` keeps the "best" weights of all validations or the "last" ones, which
     needs no validation labels. ``patience`` stops the run after that many validations without a better one; 0 never.
@@ -32,6 +35,9 @@ class RunSettings(Section):
     ``band_dropout`` the share of crops that lose the near infrared (at least 3 % times ``augmentation``), and
     ``exchange`` of those that take on the histograms of another scene.
 
+    ``self_training`` is how often a network that has learnt labels the pixels that have no label, and another one
+    learns from both, for as many steps again; 0 never. Half of the crops are then of the annotated ground.
+
     ``precision`` is that of the network's arithmetic: "32", "bf16", or "auto", which is bf16 where machine and network
     are faster in it (decision 18). ``devices`` is how many GPUs (without any: processes) share a batch.
     """
@@ -39,6 +45,7 @@ class RunSettings(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "slf"
     backbone: str = "efficientnet_lite0"
     pretrained: bool = True
+    start: str = ""
     steps: Count = 2000
     batch_size: Count = 8
     crop: Annotated[int, Field(ge=64, multiple_of=32)] = 256
@@ -61,6 +68,7 @@ class RunSettings(Section):
     coarsen: Annotated[float, Field(ge=1, le=8)] = 1.0
     band_dropout: Share = 0.0
     exchange: Share = 0.0
+    self_training: Annotated[int, Field(ge=0, le=5)] = 0
     precision: Literal["auto", "32", "bf16"] = "auto"
     devices: Count = 1
     seed: Annotated[int, Field(ge=0)] = 0
@@ -75,6 +83,10 @@ class RunSettings(Section):
             raise ValueError(f"unfreeze is rising steps below steps = {self.steps}")
         if self.batch_size % self.devices:
             raise ValueError(f"batch_size {self.batch_size} is not a multiple of devices {self.devices}")
+        if self.self_training and "confidence" in self.weights:
+            raise ValueError(
+                'self_training labels pixels of which no confidence is known; drop "confidence" from weights'
+            )
         if self.recipe == "gradual" and self.devices > 1:
             raise ValueError('recipe = "gradual" changes what learns as it goes, which needs devices = 1')
         return self

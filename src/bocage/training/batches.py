@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import lightning
 import numpy as np
@@ -14,11 +14,23 @@ import torch
 from torch import Tensor
 
 from bocage.errors import TrainingError
-from bocage.training.crops import Crops, WeightedCrop
+from bocage.settings import RunSettings
+from bocage.training.crops import WeightedCrop
 
 # Batches that are made ahead of the one that the network learns from.
 _AHEAD = 2
 _MOST_THREADS = 8
+
+
+class CropSource(Protocol):
+    """Where the crops of a run come from: number ``n`` is always the same."""
+
+    @property
+    def run(self) -> RunSettings:
+        """The run whose crops they are."""
+
+    def crop(self, number: int) -> WeightedCrop:
+        """Return a crop: image float32 0..255, validity, label 0, 1 or 255, and weights 0..1 or None."""
 
 
 class Batch(NamedTuple):
@@ -71,7 +83,15 @@ class Batches:
     """
 
     def __init__(
-        self, crops: Crops, *, first: int, steps: int, batch_size: int, threads: int, rank: int = 0, devices: int = 1
+        self,
+        crops: CropSource,
+        *,
+        first: int,
+        steps: int,
+        batch_size: int,
+        threads: int,
+        rank: int = 0,
+        devices: int = 1,
     ) -> None:
         self._crops, self._first, self._steps, self._size = crops, first, steps, batch_size
         self._threads, self._rank, self._own = threads, rank, batch_size // devices
@@ -107,7 +127,7 @@ def _stack(crops: list[Future[WeightedCrop]]) -> Batch:
 class CropModule(lightning.LightningDataModule):
     """Crops for the epochs of a run; an epoch is the steps between two validations."""
 
-    def __init__(self, crops: Crops) -> None:
+    def __init__(self, crops: CropSource) -> None:
         super().__init__()
         self._crops = crops
 

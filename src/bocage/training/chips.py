@@ -129,6 +129,10 @@ class ChipStore:
         )
         self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
+    def everywhere(self) -> ChipStore:
+        """Return the store of all ground that there are images of, labelled or not: this one, unless it is a part."""
+        return self
+
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the whole image (4, rows, columns) and label (rows, columns) of a chip."""
         if index in self._kept:

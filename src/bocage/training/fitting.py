@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch import nn
 
 from bocage.errors import ModelError, SettingsError
 from bocage.files import digest_json, write_json
 from bocage.models.backbones import find_backbone
+from bocage.models.beginning import Beginning
 from bocage.models.forest import FORESTS
 from bocage.models.homemade import Trunk, resolve_backbone
 from bocage.models.item import UNET, ModelDescription
@@ -33,12 +32,10 @@ from bocage.samples import Samples
 from bocage.scenes.bands import BANDS
 from bocage.settings import RunSettings
 from bocage.training.chips import Chip, ChipStore, digest_chips, survey
-from bocage.training.crops import Crops
 from bocage.training.evaluation import evaluate, figures
 from bocage.training.forest_fitting import fit_forest, forest_inputs
-from bocage.training.journal import KEPT
 from bocage.training.precision import choose_precision
-from bocage.training.session import learn
+from bocage.training.rounds import ROUNDS, learn_in_rounds
 from bocage.training.state import WORKING
 from bocage.training.weighting import Weighting
 
@@ -90,10 +87,12 @@ def train_models(
         changes = {key: value for key, value in changes.items() if value is not None}
         if changes:
             runs = (_changed(runs, changes),)
-    for run in runs:
+    for place, run in enumerate(runs):
         # A name that is wrong in the last run would be told after hours of the others.
         if run.backbone not in FORESTS:
-            resolve_backbone(project, run.backbone, pretrained=False)
+            trunk = resolve_backbone(project, run.backbone, pretrained=False)
+            if run.start not in {one.name for one in runs[:place]}:
+                Beginning.of(project, run, trunk.backbone, _architecture(run))
     splits = survey(project, validates=any(run.select == "best" for run in runs))
     if not any(chip.tree for chip in splits["test"]):
         _log.warning("the labels of the test split (%d chips) hold no tree: its IoU says nothing", len(splits["test"]))
@@ -148,22 +147,24 @@ def train_run(
     dict
         ``test`` holds the scores on the test chips in all and per scene; ``kept_step`` the step whose weights are kept
         and ``validation_iou`` theirs; ``seconds``, ``crops_per_second``, ``megapixels_per_second`` and ``peak_bytes``
-        what it cost.
+        what it cost. With self-training these are of the last round, but for seconds and bytes, which are of all, and
+        ``rounds_before`` tells of the others.
 
     Raises
     ------
     TrainingError, ModelError
         As :func:`train_models`.
     """
-    weighting = Weighting.of(project, run, stores["train"].chips)
+    ground = stores["train"].everywhere() if run.self_training else stores["train"]
+    weighting = Weighting.of(project, run, ground.chips)
     trunk = None
     if run.backbone not in FORESTS:
-        trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained)
+        trunk = _trunk(project, run)
     given = {
         "recipe": RECIPE,
         "chips": chips_digest,
         "weights": weighting and weighting.digest,
-        "run": run.model_dump(mode="json"),
+        "run": _run_inputs(run),
         "stretch": project.settings.scenes.stretch,
         "resolution": project.grid.resolution,
         "pretrained_from": trunk.source if trunk else forest_inputs(),
@@ -173,16 +174,17 @@ def train_run(
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
         return kept
-    data, ground = _data(stores["train"].chips, chips_digest), _degrees(project, stores["train"].chips)
+    data, bbox = _data(stores["train"].chips, chips_digest), _degrees(project, stores["train"].chips)
     if trunk is None:
-        result = fit_forest(project, run, stores, folder, digest, bbox=ground, data=data)
+        result = fit_forest(project, run, stores, folder, digest, bbox=bbox, data=data)
     else:
         _warn_of_other_ground(project, run, trunk)
         network, result = _fit_network(project, run, trunk, stores, weighting, folder, digest)
-        description = _describe(project, run, trunk, digest, result["test"], bbox=ground, data=data)
+        description = _describe(project, run, trunk, digest, result["test"], bbox=bbox, data=data)
         save_package(folder, network, description)
     write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
-    shutil.rmtree(folder / WORKING, ignore_errors=True)
+    for working in (WORKING, ROUNDS):
+        shutil.rmtree(folder / working, ignore_errors=True)
     return result
 
 
@@ -196,39 +198,42 @@ def _fit_network(
     digest: str,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Return a network that has learnt, with the weights that are kept, and its figures."""
-    crops = Crops(stores["train"], run, weighting)
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(run.seed)
-        built = build_network(trunk.backbone, run.pretrained, weights=trunk.weights)
-        network = Probe(built) if run.recipe == "probe" else built
-        precision = choose_precision(run, network)
-        progress = learn(network, run, crops, stores["validation"] if run.select == "best" else None, folder, digest)
-    network.load_state_dict(load_file(folder / WORKING / KEPT))
+    beginning = Beginning.of(project, run, trunk.backbone, _architecture(run))
     scenes = project.settings.scenes
-    segmenter = TorchSegmenter(
-        network,
-        bands=BANDS,
-        resolution=project.grid.resolution,
-        digest=digest,
-        stretch=scenes.stretch,
-        percentiles=scenes.percentiles,
-    )
-    test = figures(evaluate(segmenter, stores["test"], f"{run.name}: test chips"))
+
+    def build() -> nn.Module:
+        built = build_network(trunk.backbone, run.pretrained and beginning is None, weights=trunk.weights)
+        network = Probe(built) if run.recipe == "probe" else built
+        if beginning is not None:
+            beginning.load_into(network)
+        return network
+
+    def segmenter(network: nn.Module) -> TorchSegmenter:
+        return TorchSegmenter(
+            network,
+            bands=BANDS,
+            resolution=project.grid.resolution,
+            digest=digest,
+            stretch=scenes.stretch,
+            percentiles=scenes.percentiles,
+        )
+
+    network, rounds = learn_in_rounds(run, build, segmenter, stores, weighting, folder, digest)
+    test = figures(evaluate(segmenter(network), stores["test"], f"{run.name}: test chips"))
     _log.info("run %s: IoU %s on the test chips", run.name, test["iou"])
+    progress = rounds[-1]
     rate = progress.crops_per_second(run)
     return network, {
         "backbone": run.backbone,
         "pretrained": run.pretrained,
         "recipe": run.recipe,
-        "precision": precision,
-        "steps": progress.step,
-        "stopped_early": progress.stopped,
-        "kept_step": progress.kept_step,
-        "validation_iou": progress.best_iou,
-        "seconds": round(progress.seconds, 1),
+        "precision": choose_precision(run, network),
+        **progress.figures(),
+        **({"rounds_before": [one.figures() for one in rounds[:-1]]} if run.self_training else {}),
+        "seconds": round(sum(one.seconds for one in rounds), 1),
         "crops_per_second": round(rate, 2),
         "megapixels_per_second": round(rate * run.crop**2 / 1e6, 4),
-        "peak_bytes": progress.memory,
+        "peak_bytes": max(one.memory for one in rounds),
         "test": test,
     }
 
@@ -254,8 +259,8 @@ def _describe(
         percentiles=scenes.percentiles,
         scaling=(contract.mean, contract.std),
         chip=run.crop,
-        architecture=PROBE if run.recipe == "probe" else UNET,
-        pretrained=run.pretrained,
+        architecture=_architecture(run),
+        pretrained=run.pretrained or bool(run.start),
         pretrained_source=trunk.source,
         pretrained_licence=trunk.licence,
         metrics={key: test[key] for key in ("iou", "f1", "precision", "recall")},
@@ -265,6 +270,23 @@ def _describe(
         bbox=bbox,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+
+
+def _run_inputs(run: RunSettings) -> dict[str, Any]:
+    """Return the settings that the weights follow from; those that are newer than a run without them are left out."""
+    inputs = run.model_dump(mode="json")
+    return {name: value for name, value in inputs.items() if value or name not in {"self_training", "start"}}
+
+
+def _architecture(run: RunSettings) -> str:
+    return PROBE if run.recipe == "probe" else UNET
+
+
+def _trunk(project: Project, run: RunSettings) -> Trunk:
+    """Return what the backbone of a run stands for, with the source and licence of the model that it starts from."""
+    trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained and not run.start)
+    beginning = Beginning.of(project, run, trunk.backbone, _architecture(run))
+    return trunk if beginning is None else Trunk(trunk.backbone, None, beginning.source, beginning.licence)
 
 
 def _warn_of_other_ground(project: Project, run: RunSettings, trunk: Trunk) -> None:

@@ -70,6 +70,16 @@ class Progress:
         """Return the throughput of training, from reading chips to the optimiser's step."""
         return self.step * run.batch_size / max(self.learning, 1e-9)
 
+    def figures(self) -> dict[str, Any]:
+        """Return what the receipt of a run says of it."""
+        return {
+            "steps": self.step,
+            "stopped_early": self.stopped,
+            "kept_step": self.kept_step,
+            "validation_iou": self.best_iou,
+            "seconds": round(self.seconds, 1),
+        }
+
 
 class Journal(lightning.Callback):
     """Validates after every epoch, keeps weights, and then writes the state; so a kill loses one epoch.

@@ -16,9 +16,8 @@ from torch import nn
 
 from bocage.errors import TrainingError
 from bocage.settings import RunSettings
-from bocage.training.batches import CropModule
+from bocage.training.batches import CropModule, CropSource
 from bocage.training.chips import ChipStore
-from bocage.training.crops import Crops
 from bocage.training.journal import KEPT, Journal, Progress
 from bocage.training.precision import choose_precision
 from bocage.training.state import STATE, WORKING, read_state, take_up
@@ -28,7 +27,7 @@ _log = logging.getLogger("bocage")
 
 
 def learn(
-    network: nn.Module, run: RunSettings, crops: Crops, validation: ChipStore | None, folder: Path, digest: str
+    network: nn.Module, run: RunSettings, crops: CropSource, validation: ChipStore | None, folder: Path, digest: str
 ) -> Progress:
     """Train to the end; the weights to keep lie in ``folder/training/kept.safetensors`` then.
 

@@ -20,13 +20,23 @@ class AnnotatedStore(ChipStore):
 
     The image around a unit stays as context, so a crop may be larger than a unit. Pixels are kept by the other store,
     which many subsets share.
+
+    Parameters
+    ----------
+    every_chip
+        Hold all chips of the other store, those without a unit with no label at all.
     """
 
-    def __init__(self, base: ChipStore, units: Sequence[Unit]) -> None:
+    def __init__(self, base: ChipStore, units: Sequence[Unit], *, every_chip: bool = False) -> None:
         self._base = base
-        self._chosen = sorted({unit.chip for unit in units})
+        self._chosen = list(range(len(base))) if every_chip else sorted({unit.chip for unit in units})
         self._units = {chip: [unit for unit in units if unit.chip == chip] for chip in self._chosen}
         super().__init__([self._look(chip) for chip in self._chosen], memory=0)
+
+    def everywhere(self) -> AnnotatedStore:
+        """Return the same annotations among all chips of the other store."""
+        units = [unit for members in self._units.values() for unit in members]
+        return AnnotatedStore(self._base, units, every_chip=True)
 
     def read(self, index: int) -> tuple[Pixels, Pixels]:
         """Return the whole image (4, rows, columns) and label (rows, columns) of a chip."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bocage.errors import BocageError, SettingsError, StorageError, TrainingError
+from bocage.errors import BocageError, ModelError, SettingsError, StorageError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.models import BACKBONES
 from bocage.models.forest import FORESTS
 from bocage.models.forest.features import VERSION as FOREST_VERSION
 from bocage.models.homemade import NOTE
+from bocage.models.package import read_description
+from bocage.models.remote import fetch_package
 from bocage.models.weights import locate_weights
 from bocage.project import Project
 from bocage.samples import Samples
@@ -147,6 +150,8 @@ class Bench:
         if arm.backbone in FORESTS:
             return ["forest", FOREST_VERSION]
         arithmetic = bfloat16_here() if arm.precision == "auto" else arm.precision
+        if arm.start:
+            return ["network", arithmetic, _start(self._project.model_place(arm.start))]
         return ["network", arithmetic, _weights(self._project.backbones_folder, arm.backbone) if arm.pretrained else ""]
 
     def _package(self, cell: Cell) -> Path:
@@ -154,6 +159,13 @@ class Bench:
 
     def _order(self, order: int) -> list[Unit]:
         return order_units(self.units, self._samples, self._project.settings.benchmark.seed + order)
+
+
+def _start(place: Path | str) -> str:
+    """Return the digest of a model's weights, or nothing where training will refuse the run for want of them."""
+    with suppress(ModelError):
+        return read_description(fetch_package(place) if isinstance(place, str) else place)[1]
+    return ""
 
 
 def _weights(homemade: Path, backbone: str) -> str:

@@ -1,0 +1,118 @@
+"""Self-training: what a network has learnt labels the ground that nobody has, and the next one learns from both.
+
+Annotations are few and images are not. A network that has seen 25 squares is right on most of the ground around them;
+another one of the same kind that learns from the squares and from what the first one says of all other pixels sees the
+whole variety of the scenes (Lee 2013, "Pseudo-Label"; Xie et al. 2020, "Noisy Student"). The crops are varied, the
+prediction was made on the image as it is, so the second has to say the same of harsher images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bocage.models.segmenter import Segmenter
+from bocage.progress import track
+from bocage.settings import RunSettings
+from bocage.training.chips import Chip, ChipStore, count_decided
+from bocage.training.crops import Crops, WeightedCrop
+from bocage.training.evaluation import THRESHOLD, predict_chip
+from bocage.training.loss import IGNORE
+
+type Pixels = NDArray[np.uint8]
+
+
+class PseudoLabelledStore(ChipStore):
+    """The chips of another store, labelled by a model where they have no label; where they have one, it stays.
+
+    A pixel is called tree from a probability of 0.5 on. Pixels without data stay undecided. What was predicted is kept
+    in memory, a bit for each pixel; images and labels are kept by the other store.
+
+    Parameters
+    ----------
+    description
+        Of the progress bar; None shows none.
+
+    Attributes
+    ----------
+    labelled
+        Number of pixels that the model labelled.
+    trees
+        How many of them it calls tree.
+    """
+
+    def __init__(self, base: ChipStore, segmenter: Segmenter, description: str | None = None) -> None:
+        self._base = base
+        self._predicted: list[Pixels] = []
+        self.labelled = self.trees = 0
+        chips: list[Chip] = []
+        indices: Iterable[int] = range(len(base))
+        for index in indices if description is None else track(indices, description, total=len(base)):
+            image, label = base.read(index)
+            tree = predict_chip(segmenter, image) >= THRESHOLD
+            self._predicted.append(np.packbits(tree, axis=1))
+            filled = _fill(label, tree, image)
+            open_ground = (label == IGNORE) & (filled != IGNORE)
+            self.labelled += int(open_ground.sum())
+            self.trees += int((open_ground & tree).sum())
+            chips.append(
+                replace(
+                    base.chips[index],
+                    tree=int(np.count_nonzero(filled == 1)),
+                    other=int(np.count_nonzero(filled == 0)),
+                    decided=count_decided(filled),
+                )
+            )
+        super().__init__(chips, memory=0)
+
+    def read(self, index: int) -> tuple[Pixels, Pixels]:
+        """Return the whole image (4, rows, columns) and label (rows, columns) of a chip."""
+        image, label = self._base.read(index)
+        return image, _fill(label, self._tree(index), image)
+
+    def crop(self, index: int, row: int, column: int, edge: int) -> tuple[Pixels, Pixels]:
+        """Return a square crop; where it leaves the chip, the image is 0 and the label 255."""
+        image, label = self._base.crop(index, row, column, edge)
+        rows, columns = self.chips[index].shape
+        top, left, bottom, right = max(row, 0), max(column, 0), min(row + edge, rows), min(column + edge, columns)
+        tree = np.zeros((edge, edge), np.bool_)
+        tree[top - row : bottom - row, left - column : right - column] = self._tree(index)[top:bottom, left:right]
+        return image, _fill(label, tree, image)
+
+    def _tree(self, index: int) -> NDArray[np.bool_]:
+        return np.unpackbits(self._predicted[index], axis=1, count=self.chips[index].shape[1]).astype(np.bool_)
+
+
+@dataclass(frozen=True)
+class MixedCrops:
+    """Crops of two stores in turn, so that a batch holds as many of one as of the other.
+
+    Annotations are a small part of what is labelled after a model has been asked: drawn from it all alike, they would
+    hardly be seen.
+
+    Attributes
+    ----------
+    annotated, predicted
+        Of the same run.
+    """
+
+    annotated: Crops
+    predicted: Crops
+
+    @property
+    def run(self) -> RunSettings:
+        """The run, whose crops they are."""
+        return self.annotated.run
+
+    def crop(self, number: int) -> WeightedCrop:
+        """Return a crop: an even number is one of the annotated ground."""
+        return (self.predicted if number % 2 else self.annotated).crop(number)
+
+
+def _fill(label: Pixels, tree: NDArray[np.bool_], image: Pixels) -> Pixels:
+    """Return a label in which the undecided pixels that have data are as predicted."""
+    undecided = (label == IGNORE) & image.any(axis=0)
+    return np.where(undecided, tree, label).astype(np.uint8)
