@@ -103,6 +103,57 @@ def test_every_parameter_has_one_rate_that_falls_towards_the_input(decay: float,
     assert all(decays[id(one)] == (0.1 if one.ndim > 1 else 0) for one in network.parameters())
 
 
+# What of a trunk has several dimensions and is no weight of a layer, by its own name.
+BESIDE_THE_LAYERS = {
+    "clay": {"cls_token", "weight_tokens", "bias_token"},
+    "deo_swin_base": {"relative_position_bias_table"},
+    "dinov2": {"cls_token", "pos_embed"},
+    "dinov3_vit": {"cls_token", "reg_token"},
+    "dofa": {"cls_token", "weight_tokens", "bias_token"},
+    "panopticon": {"cls_token", "pos_embed", "query", "embed_transmit", "embed_receive", "embed_orbit"},
+    "satlas": {"logit_scale"},
+    "swin": {"logit_scale"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_tokens_embeddings_and_tables_of_positions_do_not_decay(name: str) -> None:
+    try:
+        with torch.device("meta"):
+            network = build_network(name, pretrained=False)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    groups = parameter_groups(network, short_run(weight_decay=0.1))
+    decay = {id(one): group["weight_decay"] for group in groups for one in group["params"]}
+    assert set(decay.values()) == {0, 0.1}
+    beside = {key for key, one in network.named_parameters() if one.ndim > 1 and not decay[id(one)]}
+    assert all(key.startswith("trunk.") for key in beside)
+    expected = next((names for start, names in BESIDE_THE_LAYERS.items() if name.startswith(start)), set[str]())
+    assert {key.rpartition(".")[2] for key in beside} == expected
+    layers = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.MultiheadAttention)
+    for owner in network.modules():
+        for one in owner.parameters(recurse=False):
+            assert (decay[id(one)] > 0) == (one.ndim > 1 and isinstance(owner, layers)), type(owner)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet50", "convnext_base", "dinov3_convnext_base"])
+@pytest.mark.parametrize("changes", [{"layer_decay": 0.7}, {"recipe": "frozen"}, {"recipe": "gradual"}])
+def test_of_a_convolutional_network_all_that_has_dimensions_decays_in_the_order_of_the_depths(
+    name: str, changes: dict[str, Any]
+) -> None:
+    with torch.device("meta"):
+        network = build_network(name, pretrained=False)
+    run = short_run(weight_decay=0.1, **changes)
+    parts = [network.fresh()] if run.recipe == "frozen" else [*network.depths(), network.fresh()]
+    expected = [
+        (0.1 if decays else 0.0, [id(one) for one in part if (one.ndim > 1) is decays])
+        for part in parts
+        for decays in (True, False)
+    ]
+    groups = [(group["weight_decay"], [id(one) for one in group["params"]]) for group in parameter_groups(network, run)]
+    assert groups == [(decay, members) for decay, members in expected if members]
+
+
 @pytest.mark.parametrize("recipe", ["frozen", "probe"])
 def test_what_never_learns_is_not_in_the_optimiser(recipe: str) -> None:
     network = TinyNetwork()

@@ -56,10 +56,14 @@ def frozen_depths(run: RunSettings, depths: int, step: int) -> int:
 
 
 def parameter_groups(network: Network, run: RunSettings) -> list[dict[str, Any]]:
-    """Return the groups of the optimiser: one rate per depth, biases and normalisation without weight decay.
+    """Return the groups of the optimiser: one rate per depth, and weight decay for the weights of layers alone.
 
     With L depths, depth i of 0 (input) to L - 1 has the rate of the trunk times ``layer_decay ** (L - i)``; what is
     fresh has ``learning_rate`` (Bao et al. 2022, BEiT). A part that never learns is in no group.
+
+    Only what a layer multiplies its input by decays. Biases and normalisations do not, and neither do a transformer's
+    tokens, its embeddings and tables of positions and its scales of attention (as in BEiT, MAE and Swin): there is no
+    reason why these should be small.
 
     Raises
     ------
@@ -67,8 +71,9 @@ def parameter_groups(network: Network, run: RunSettings) -> list[dict[str, Any]]
         If ``depths`` and ``fresh`` do not name every parameter of the network exactly once.
     """
     depths, fresh = network.depths(), network.fresh()
-    named = [id(one) for part in (*depths, fresh) for one in part]
-    if len(named) != len(set(named)) or set(named) != {id(one) for one in cast("nn.Module", network).parameters()}:
+    listed = [id(one) for part in (*depths, fresh) for one in part]
+    names = {id(one): name for name, one in cast("nn.Module", network).named_parameters()}
+    if len(listed) != len(set(listed)) or set(listed) != set(names):
         raise TrainingError(
             f"run {run.name}: the parts of a network on {run.backbone} do not hold each of its parameters once",
             "mend depths() of the backbone",
@@ -81,10 +86,19 @@ def parameter_groups(network: Network, run: RunSettings) -> list[dict[str, Any]]
     groups = []
     for parameters, rate in parts:
         for decays in (True, False):
-            members = [one for one in parameters if (one.ndim > 1) is decays]
+            members = [one for one in parameters if _decays(names[id(one)], one) is decays]
             if members:
                 groups.append({"params": members, "lr": rate, "weight_decay": run.weight_decay if decays else 0.0})
     return groups
+
+
+def _decays(name: str, parameter: nn.Parameter) -> bool:
+    """Say whether a parameter is the matrix or the kernels of a layer: every layer of torch calls its own a weight.
+
+    Tokens, embeddings and tables are called by what they are, and may have as many dimensions. The weights of a
+    normalisation have one.
+    """
+    return parameter.ndim > 1 and name.endswith("weight")
 
 
 def thaw(network: Network, run: RunSettings, step: int) -> None:
