@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,29 @@ def test_test_ground_that_is_not_known_yet_is_told(
 def test_a_finished_one_is_left_alone(done: tuple[Project, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bocage.training.pretraining._fit", lambda *_: pytest.fail("it was pretrained again"))
     assert _pretrain(done[0]) == done[1]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(("own", "mean", "told"), [(0.0912, 0.088, 1), (0.088, 0.088, 1), (0.087, 0.088, 0), (None, None, 0)])
+def test_a_trunk_that_knows_no_more_than_the_mean_colour_is_told(
+    done: tuple[Project, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    own: float | None,
+    mean: float | None,
+    told: int,
+    kept: bool,
+) -> None:
+    note, _ = find_homemade(done[0], NAME)
+    assert {"held_out", "held_out_by_mean_colour", "steps"} <= set(note.figures)
+    made = replace(note, figures={**note.figures, "held_out": own, "held_out_by_mean_colour": mean})
+    # Of weights that stay as they are it is said again, since they are what a run takes.
+    monkeypatch.setattr("bocage.training.pretraining._finished", lambda *_: made if kept else None)
+    monkeypatch.setattr("bocage.training.pretraining._pretrain", lambda *_: made)
+    _pretrain(done[0])
+    assert caplog.text.count(f"backbone {NAME}: its error on scenes held out is {own}, and that of saying") == told
+    assert caplog.text.count(f"colour of what is shown is {mean}: it has learned nothing") == told
+    assert caplog.text.count("raise pretraining.steps above 6, or give it more scenes") == told
 
 
 def test_a_killed_one_goes_on_and_ends_the_same(

@@ -109,6 +109,7 @@ def pretrain(
         note = _pretrain(project, given, start, choice, name, inputs)
     else:
         _log.info("backbone %s: nothing changed, it stays", name)
+    _warn_of_nothing_learned(note)
     figures = {"backbone": note.backbone, "start": note.start, "scenes": len(note.scenes), **note.figures}
     return Outcome((folder,), figures, choice.refused)
 
@@ -298,6 +299,22 @@ def _by_mean_colour(batches: list[Batch]) -> float | None:
         for image in [scale(batch.images)]
     ]
     return _rounded([float(error.item()) for error in errors])
+
+
+def _warn_of_nothing_learned(note: HomemadeBackbone) -> None:
+    """Warn where the weights that are kept tell no better what was hidden than the mean colour of what is shown does.
+
+    An equal error counts as well: a trunk that says the mean colour and nothing else has learnt none of the landscape.
+    """
+    own, mean = note.figures.get("held_out"), note.figures.get("held_out_by_mean_colour")
+    if own is None or mean is None or own < mean:
+        return
+    _log.warning(
+        "backbone %s: its error on scenes held out is %g, and that of saying the mean colour of what is shown is %g: "
+        "it has learned nothing of these scenes that a training could use; raise pretraining.steps above %s, or give "
+        "it more scenes",
+        *(note.name, own, mean, note.figures["steps"]),
+    )
 
 
 def _rounded(losses: list[float]) -> float:
