@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from bocage.errors import SettingsError
 from bocage.outcome import Outcome
 from bocage.progress import bar
-from bocage.project import Project
+from bocage.project import SETTINGS_FILE, Project
 from bocage.settings import BenchmarkSettings
 from bocage.training.curve.arms import choose_arms, refuse_arm, refuse_failed
 from bocage.training.curve.bench import Bench
@@ -66,7 +66,12 @@ def run_benchmark(
     """
     plan = _plan(project.settings.benchmark, budgets, orders, arms)
     bench = Bench(project, keep=keep)
-    bench.check_budgets(plan.budgets)
+    try:
+        bench.check_budgets(plan.budgets)
+    except SettingsError as error:
+        if budgets is not None or "budgets" in project.settings.benchmark.model_fields_set:
+            raise
+        raise _nobody_asked(project, error, len(bench.units)) from error
     records, missing, other = _look(project, bench, plan)
     asked = missing if train else []
     # An arm whose cells are all there, from another machine perhaps, needs nothing of this one.
@@ -89,6 +94,20 @@ def _plan(
     if not asked or asked[0] < 1:
         raise SettingsError(f"budgets {list(asked)} cannot be trained on", "give one or more numbers above 0")
     return Plan(choose_arms(settings, arms), asked, settings.orders if orders is None else orders)
+
+
+def _nobody_asked(project: Project, error: SettingsError, units: int) -> SettingsError:
+    """Return the refusal of budgets that are those of the defaults: whoever reads it has named none."""
+    written = "benchmark" in project.settings.model_fields_set
+    wants = "names no budgets in [benchmark]" if written else "has no section [benchmark]"
+    budgets = project.settings.benchmark.budgets
+    filled = ",".join(str(budget) for budget in budgets if budget <= units)
+    default = ", ".join(map(str, budgets))
+    return SettingsError(
+        f"{error.problem}; {SETTINGS_FILE} {wants}, so these are the default budgets: {default}",
+        f"{f'run: bocage benchmark --budgets {filled}; or' if filled else 'either'} set budgets in [benchmark], or "
+        "draw more samples",
+    )
 
 
 def _look(project: Project, bench: Bench, plan: Plan) -> tuple[list[CellRecord], list[Job], int]:
