@@ -344,7 +344,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("bocage.training.fitting.build_network", steady)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     one, two = build(tmp_path / "one", (short_run(),)), build(tmp_path / "two", (short_run(),))
-    given: dict[str, Any] = {"steps": 3, "batch_size": 4, "loss": loss, "precision": "32"}
+    given: dict[str, Any] = {"steps": 3, "batch_size": 4, "loss": loss, "precision": "32", "self_training": 1}
     train_models(one, [short_run(**given)])
     figures = train_models(two, [short_run(**given, devices=2)]).figures["runs"]["slf"]
     assert figures["steps"] == 3

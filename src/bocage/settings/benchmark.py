@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from bocage.settings.run import RunSettings
 from bocage.settings.section import Count, Positive, Section
 
-# What an arm may have of its own: the model, and the recipe by which its trunk learns. The rest is shared, so that the
-# data, their variation, the loss and the number of steps are the same for all.
+# What an arm may have of its own: the model, what it begins with, and the recipe by which it learns. The rest is shared,
+# so that the data, their variation, the loss and the number of steps are the same for all.
 _OWN = frozenset(
     {
         "name",
@@ -40,8 +40,8 @@ class BenchmarkSettings(Section):
 
     An annotation is a square of ``unit`` metres of a training chip, of which ``minimum_decided`` or more has a label;
     without a unit it is a whole chip with any label. ``run`` is what the arms share; each arm names what it has of its
-    own: its backbone and the recipe by which that learns. Every arm trains for the same number of steps of as many
-    crops, whatever the budget.
+    own: its backbone, what that begins with, and the recipe by which it learns. Every arm trains for the same number of
+    steps of as many crops, whatever the budget, and one with ``self_training`` for as many again in each of its rounds.
 
     ``factor`` and ``margin`` are those of the test "IoU of the candidate with N / factor annotations is that of the
     ``baseline`` with N, less the margin".

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bocage.training.fitting import train_models, train_run
+    from bocage.training.fitting import train_run
     from bocage.training.pretraining import pretrain
+    from bocage.training.stage import train_models
 
 __all__ = ["pretrain", "train_models", "train_run"]
 
-_HOMES = {"pretrain": "pretraining", "train_models": "fitting", "train_run": "fitting"}
+_HOMES = {"pretrain": "pretraining", "train_models": "stage", "train_run": "fitting"}
 
 
 def __getattr__(name: str) -> object:

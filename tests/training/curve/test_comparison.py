@@ -181,3 +181,8 @@ def test_the_page_names_everything_and_escapes_it() -> None:
     assert "http" not in page.replace("http-equiv", "")
     for arm in ARMS:
         assert arm in page
+    assert "had labelled itself" not in page
+    page = render("<b>", found, png, "a whole chip", [], {"one": 1, "two": 2, "none": 0})
+    assert "one trained once more, for as many steps, on what it had labelled itself" in page
+    assert "two trained 2 times more" in page
+    assert "none trained" not in page

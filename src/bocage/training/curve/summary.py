@@ -56,7 +56,8 @@ def write_summary(
     pictures = draw(comparison, results, unit)
     for suffix, picture in pictures.items():
         write_bytes(folder / f"{PLOT}.{suffix}", picture)
-    write_text(folder / PAGE, render(project.settings.project.name, comparison, pictures["png"], unit, refused))
+    again = {arm.name: arm.self_training for arm in plan.arms}
+    write_text(folder / PAGE, render(project.settings.project.name, comparison, pictures["png"], unit, refused, again))
     files = tuple(folder / name for name in (CELLS, SUMMARY, TABLE, f"{PLOT}.png", f"{PLOT}.svg", PAGE))
     done = sum(record.done for record in records)
     figures = {"cells": len(plan.cells), "done": done, "page": str(folder / PAGE), "verdicts": said}
