@@ -99,7 +99,9 @@ def test_a_finished_one_is_left_alone(done: tuple[Project, dict[str, Any]], monk
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize(("own", "mean", "told"), [(0.0912, 0.088, 1), (0.088, 0.088, 1), (0.087, 0.088, 0), (None, None, 0)])
+@pytest.mark.parametrize(
+    ("own", "mean", "told"), [(0.0912, 0.088, 1), (0.088, 0.088, 1), (0.087, 0.088, 0), (None, None, 0)]
+)
 def test_a_trunk_that_knows_no_more_than_the_mean_colour_is_told(
     done: tuple[Project, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -154,14 +154,22 @@ def train(
     backbone: Annotated[str | None, typer.Option(help="Train one run with this backbone.")] = None,
     name: Annotated[str | None, typer.Option(help="The name of that run; the folder in models/.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="The steps of that run.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="What learns: full, frozen, probe or gradual.")] = None,
+    recipe: Annotated[
+        Literal["full", "frozen", "probe", "gradual"] | None, typer.Option(help="What learns of that run.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed of that run.")] = None,
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune, resume, keep the best: all runs of the settings, or the one that the options describe."""
+    from bocage.models.homemade import resolve_backbone
+
+    opened = Project.open(project)
+    if backbone is not None:
+        # A name that is wrong is told at once: not after torch has been loaded, and the stage stays as it was.
+        resolve_backbone(opened, backbone, pretrained=False)
     options = {"backbone": backbone, "name": name, "steps": steps, "recipe": recipe, "seed": seed}
-    receipt = run_stage(Project.open(project), "train", **options)
+    receipt = run_stage(opened, "train", **options)
     finish([receipt], as_json=as_json)
 
 

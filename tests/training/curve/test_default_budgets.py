@@ -12,7 +12,7 @@ from tests.training.fakes import build, short_run
 
 
 def _refusal(project: Project, budgets: list[int] | None = None) -> SettingsError:
-    with pytest.raises(SettingsError, match="a budget of .* is more than the .* annotations") as refused:
+    with pytest.raises(SettingsError, match=r"a budget of .* is more than the .* annotations") as refused:
         run_benchmark(project, budgets=budgets)
     return refused.value
 
