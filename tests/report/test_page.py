@@ -20,7 +20,7 @@ import pytest
 from bocage.chain import inputs_digest
 from bocage.project import Project
 from bocage.report import write_report
-from bocage.report.album import collect
+from bocage.report.album import _examples, collect, read_samples
 from bocage.report.page import gather
 from bocage.stages import stage_named
 
@@ -208,3 +208,12 @@ def test_a_damaged_scene_and_the_rest_of_a_killed_run_leave_the_report_whole(
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert "without scene west" in warnings[0]
+
+
+def test_examples_bear_the_whole_name_of_their_scene(full_project: Project) -> None:
+    samples = read_samples(full_project)
+    assert samples is not None
+    name = "DS_PHR1A_202306141012345_FR1_PX_E004N47_0614_01732"
+    examples = list(_examples(full_project, samples.assign(scene_id=name)))
+    assert examples
+    assert {example.title.partition("\n")[0] for example in examples} == {name}

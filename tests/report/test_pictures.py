@@ -1,19 +1,23 @@
 """Pictures: real PNGs of the right content, and numbers that do not change on the way to them."""
 
 import io
+import re
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from bocage.grid import Bounds
 from bocage.project import Project
 from bocage.report.album import coarse_mosaic
-from bocage.report.chips import Example, chip_table, errors_of
-from bocage.report.pictures import features_over_imagery, learning_curves, mosaic, nice_length, scenes_and_samples
+from bocage.report.chips import Example, chip_table, errors_of, wrapped
+from bocage.report.pictures import features_over_imagery, learning_curves, mosaic, nice_length, png, scenes_and_samples
 
 
 def opened(content: bytes) -> Image.Image:
@@ -66,6 +70,42 @@ def test_chips_before_there_is_a_map() -> None:
     probability = np.zeros((32, 32), dtype=np.uint8)
     wide = opened(chip_table([Example("a", image, np.zeros((32, 32), dtype=np.uint8), probability)] * 2, 0.5))
     assert wide.width > 1.5 * narrow.width
+
+
+LONG = "DS_PHR1A_202306141012345_FR1_PX_E004N47_0614_01732-0123456789ABCDEF0123456789ABCDEF"
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_the_whole_name_of_a_scene_stands_beside_its_chip(monkeypatch: pytest.MonkeyPatch, mapped: bool) -> None:
+    drawn: list[Figure] = []
+
+    def keep(figure: Figure) -> bytes:
+        drawn.append(figure)
+        return png(figure)
+
+    monkeypatch.setattr("bocage.report.chips.png", keep)
+    image, label = np.full((32, 32, 3), 90, dtype=np.uint8), np.zeros((32, 32), dtype=np.uint8)
+    opened(chip_table([Example(f"{LONG}\ntest", image, label, label if mapped else None)] * 3, 0.5))
+    drawn[0].draw_without_rendering()
+    columns = 4 if mapped else 2
+    for axes in drawn[0].axes[::columns]:
+        title = axes.yaxis.label
+        assert title.get_text().replace("\n", "") == f"{LONG}test"
+        place, page = title.get_window_extent(), drawn[0].bbox
+        assert page.x0 <= place.x0 < place.x1 <= axes.get_window_extent().x0
+        # It may be a little longer than its picture, and comes no nearer to the next one's than the gap between them.
+        assert place.height < 1.1 * axes.get_window_extent().height
+
+
+@given(st.text(st.characters(codec="latin-1", exclude_categories=["C", "Z"]), max_size=200), st.sampled_from("-_. x"))
+def test_a_name_in_lines_is_the_name(name: str, mark: str) -> None:
+    name = name.replace("x", mark).strip()
+    lines = wrapped(name).split("\n")
+    assert "".join(lines) == name
+    assert all(len(line) <= 22 for line in lines)
+    # Names of parts that fit are divided between the parts only.
+    if max(map(len, re.split("[-_. ]", name))) < 22:
+        assert all(line[-1] in "-_. " for line in lines[:-1])
 
 
 @pytest.mark.parametrize(("most", "length"), [(1, 1), (999, 500), (1000, 1000), (2400, 2000), (0.3, 0.2)])

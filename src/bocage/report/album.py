@@ -177,7 +177,7 @@ def _examples(project: Project, samples: gpd.GeoDataFrame) -> Iterator[Example]:
             image = np.moveaxis(file.read((1, 2, 3)), 0, -1)[part]
         window = Window(int(row.column) + part[1].start, int(row.row) + part[0].start, label.shape[1], label.shape[0])
         probability = read_probability(project, window)[0] if mapped else None
-        title = f"{row.scene_id[:26]}\n{row.split}"
+        title = f"{row.scene_id}\n{row.split}"
         known = label[label != 255]
         mixture = float(abs(known.mean() - 0.25))
         found.append((float(row.rank), mixture, row.scene_id, Example(title, image, label, probability)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ from bocage.report.colours import ERROR_COLOURS, INK, TREE, UNKNOWN, rgb
 from bocage.report.pictures import png, probability_colours
 
 NODATA = 255
+# Characters of a title that go beside a picture of 1.8 inches at 7 points, capitals and digits as well.
+_LINE = 22
+# A line ends after what divides the parts of a name where it can, and within a part where there is nothing else.
+_BREAK = re.compile(rf".{{1,{_LINE}}}$|.{{1,{_LINE}}}(?<=[-_. ])|.{{1,{_LINE}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ def errors_of(label: NDArray[np.uint8], probability: NDArray[np.uint8], threshol
     return codes
 
 
+def wrapped(title: str) -> str:
+    """Return a title in lines that are short enough for the edge of a picture; nothing of a name is cut off."""
+    return "\n".join(part for line in title.splitlines() for part in _BREAK.findall(line) or [""])
+
+
 def chip_table(examples: Sequence[Example], threshold: float) -> bytes:
     """Draw one row per example: image, label, probability and error."""
     with_map = any(example.probability is not None for example in examples)
@@ -65,7 +75,7 @@ def chip_table(examples: Sequence[Example], threshold: float) -> bytes:
                 own.imshow(panels[place], interpolation="nearest")
             if line == 0:
                 own.set_title(title, fontsize=10, color=INK, fontweight="bold")
-        axes[line][0].set_ylabel(example.title, fontsize=7, color=INK)
+        axes[line][0].set_ylabel(wrapped(example.title), fontsize=7, color=INK)
     if with_map:
         keys = [Swatch(facecolor=colour, edgecolor=UNKNOWN, label=name) for name, colour in ERROR_COLOURS.items()]
         figure.legend(handles=keys, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
