@@ -170,11 +170,9 @@ def test_the_ground_of_the_test_is_told(elsewhere: Project, tmp_path: Path, capl
     shutil.copytree(_package(elsewhere), moved)
     item = json.loads((moved / "model.json").read_text(encoding="utf-8"))
     west, south, east, north = item["bbox"]
-    item["bbox"] = [west, south, east + 3 * (east - west), north]
-    item["geometry"] = None
+    item["bbox"] = [west - 1, south - 1, east + 1, north + 1]
     (moved / "model.json").write_text(json.dumps(item), encoding="utf-8")
     train_models(build(tmp_path / "three", (short_run(steps=2, start=str(moved)),)))
-    assert "model" in caplog.text
     assert "may have learnt on the ground of the test chips" in caplog.text
 
 
