@@ -31,6 +31,7 @@ from imitations import data_folder
 from learning_curve import EXAMPLE, measure
 from numpy.typing import NDArray
 
+from bocage.errors import SettingsError
 from bocage.files import write_text
 
 # Of the Californian labels: metres from the nearest point of a tree, and the index of vegetation, which is that of the
@@ -41,7 +42,8 @@ SMOOTH = 1.5
 OTHER, TREE, UNKNOWN = 0, 1, 255
 
 # An equal-area projection of California, whose tiles lie in two zones. Two cities are kept apart.
-CALIFORNIA = """# Trees in Californian cities: airborne imagery of 0.6 m, labels from points of trees.
+CALIFORNIA = """# Trees in Californian cities: airborne imagery of 0.6 m (USDA NAIP, public domain), labels from points
+# of trees (Ventura et al. 2024, CC BY 4.0).
 
 [project]
 name = "california"
@@ -90,7 +92,7 @@ budgets = [25, 86]
 factor = 3.44
 orders = 5
 workers = 2
-baseline = "unet_resnet50"
+baseline = "{baseline}"
 
 [benchmark.run]
 steps = 300
@@ -99,17 +101,17 @@ crop = 128
 learning_rate = 2e-3
 average = 0.98
 """
+BASELINES = ("unet_resnet50", "unet_self_trained")
 UNET = 'backbone = "resnet50"\npretrained = false\ntrunk_learning_rate = 5e-4\nlayer_decay = 0.7\n'
 LITE0 = 'backbone = "efficientnet_lite0"\ntrunk_learning_rate = 2e-4\n'
 START = 'start = "california/models/trees"\n'
-AGAIN = "self_training = 1\n"
+AGAIN = "self_training = 1\nteachers = 3\n"
 ARMS = {
     "unet_resnet50": UNET,
     "unet_self_trained": UNET + AGAIN,
     "lite0_imagenet": LITE0,
     "lite0_self_trained": LITE0 + AGAIN,
     "lite0_california": LITE0 + START,
-    "lite0_california_self_trained": LITE0 + START + AGAIN,
 }
 
 
@@ -134,39 +136,58 @@ def label(image: NDArray[np.uint8], points: NDArray[np.float64], pixel: float) -
 
 
 def prepare_california(folder: Path, data: Path) -> None:
-    """Write the labels of the Californian tiles and the settings of their project, unless they are there."""
-    if (folder / "bocage.toml").is_file():
-        return
+    """Write the labels of the Californian tiles and the settings of their project."""
     (folder / "points").mkdir(parents=True, exist_ok=True)
     tiles = sorted((data / "california" / "images").glob("*.tif"))
-    for path in tiles:
-        with (data / "california" / "trees" / f"{path.stem}.csv").open(encoding="utf-8", newline="") as file:
-            points = np.array([(row["x"], row["y"]) for row in csv.DictReader(file)], np.float64).reshape(-1, 2)
-        with rasterio.open(path) as source:
-            labels, place = (
-                label(source.read(), points, source.res[0]),
-                {"crs": source.crs, "transform": source.transform},
-            )
-        rows, columns = labels.shape
-        form = {"driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "uint8", "nodata": UNKNOWN}
-        with rasterio.open(folder / "points" / path.name, "w", **form, **place) as target:
-            target.write(labels, 1)
     text = CALIFORNIA
     for city in ("chico", "eureka"):
         names = ", ".join(f'"{path.stem}"' for path in tiles if path.stem.startswith(f"{city}_"))
         text = text.replace(f"{{{city}}}", names)
+    if _is_there(folder / "bocage.toml", text):
+        return
+    for path in tiles:
+        with (data / "california" / "trees" / f"{path.stem}.csv").open(encoding="utf-8", newline="") as file:
+            points = np.array([(row["x"], row["y"]) for row in csv.DictReader(file)], np.float64).reshape(-1, 2)
+        with rasterio.open(path) as source:
+            labels = label(source.read(), points, source.res[0])
+            place = {"crs": source.crs, "transform": source.transform}
+        rows, columns = labels.shape
+        form = {"driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "uint8", "nodata": UNKNOWN}
+        with rasterio.open(folder / "points" / path.name, "w", **form, **place) as target:
+            target.write(labels, 1)
     write_text(folder / "bocage.toml", text)
 
 
-def prepare(folder: Path) -> None:
-    """Write the settings of the Ohio project: those of the example with another benchmark, unless they are there."""
-    if (folder / "bocage.toml").is_file():
-        return
+def prepare(folder: Path, baseline: str) -> None:
+    """Write the settings of the Ohio project: those of the example with another benchmark."""
     text = (EXAMPLE / "bocage.toml").read_text(encoding="utf-8")
     head, rest = text.partition("[benchmark]\n")[::2]
-    tail = rest[rest.index("[mapping]\n") :]
+    # What the example says of its own benchmark stands before it.
+    lines = head.rstrip().splitlines()
+    while lines[-1].startswith("#"):
+        lines.pop()
     arms = "".join(f'\n[[benchmark.arms]]\nname = "{name}"\n{arm}' for name, arm in ARMS.items())
-    write_text(folder / "bocage.toml", f"{head}{BENCHMARK}{arms}\n{tail}")
+    own = "\n".join([*lines, BENCHMARK.replace("{baseline}", baseline)]) + f"{arms}\n{rest[rest.index('[mapping]') :]}"
+    known = {own.replace(f'baseline = "{baseline}"', f'baseline = "{one}"') for one in BASELINES}
+    if not any(_is_there(folder / "bocage.toml", one, refuses=False) for one in known):
+        _is_there(folder / "bocage.toml", own)
+    write_text(folder / "bocage.toml", own)
+
+
+def _is_there(path: Path, text: str, *, refuses: bool = True) -> bool:
+    """Return whether a file holds that text; another text in its place is refused, since its figures would be others.
+
+    Raises
+    ------
+    SettingsError
+        If it holds another text, unless that is only asked.
+    """
+    if not path.is_file():
+        return False
+    same = path.read_text(encoding="utf-8") == text
+    if not same and refuses:
+        raise SettingsError(f"{path} is of other settings than these", "name another --folder")
+    return same
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -174,14 +195,30 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     california = folder / "california"
     if not arguments.no_train:
         prepare_california(california, data_folder())
-        prepare(folder)
         bocage = [sys.executable, "-m", "bocage", "run", "--project", str(california), "--json", "--until", "train"]
         subprocess.run(bocage, stdout=subprocess.DEVNULL, check=True)
     receipt = json.loads((california / "models" / "trees" / "training.json").read_text(encoding="utf-8"))
+    given = arguments.arms.split(",") if arguments.arms else list(ARMS)
     options = ["--budgets", arguments.budgets, "--orders", str(arguments.orders)]
-    options += ["--arms", arguments.arms] if arguments.arms else []
-    figures = measure(folder, [*options, *(["--no-train"] if arguments.no_train else [])], pretrains=False)
-    return {"california": receipt["figures"]["test"]["iou"], **figures}
+    prepare(folder, BASELINES[0])
+    train = ["--no-train"] if arguments.no_train else []
+    figures = measure(folder, [*options, "--arms", ",".join(given), *train], pretrains=False)
+    result: dict[str, Any] = {name: figures[name] for name in ("table", "verdicts", "missing") if name in figures}
+    # Who has trained twice is compared with a U-Net that has, too.
+    again = [name for name in given if AGAIN in ARMS[name]]
+    if BASELINES[1] in again and len(again) > 1:
+        prepare(folder, BASELINES[1])
+        twice = measure(folder, [*options, "--arms", ",".join(again), "--no-train"], pretrains=False)
+        result["verdicts_beside_unet_self_trained"] = twice["verdicts"]
+        prepare(folder, BASELINES[0])
+    return {"rival_ratio": _ratio(result["table"]), "california_iou": receipt["figures"]["test"]["iou"], **result}
+
+
+def _ratio(table: list[dict[str, str]]) -> float | None:
+    """Return the IoU of self-trained ImageNet weights with the fewest annotations over that of the U-Net with most."""
+    few = [row for row in table if row["model"] == "lite0_self_trained" and row["iou"]]
+    many = [row for row in table if row["model"] == BASELINES[0] and row["iou"]]
+    return round(float(few[0]["iou"]) / float(many[-1]["iou"]), 3) if few and many else None
 
 
 def main() -> None:
@@ -192,15 +229,17 @@ def main() -> None:
     parser.add_argument("--budgets", default="25,86")
     parser.add_argument("--orders", type=int, default=5)
     parser.add_argument("--arms")
-    parser.add_argument("--no-train", action="store_true", help="only print what is there")
+    parser.add_argument("--no-train", action="store_true", help="only print what is in the folder")
     arguments = parser.parse_args()
+    if arguments.no_train and arguments.folder is None:
+        parser.error("--no-train needs the --folder that holds the cells")
     os.environ.setdefault("BOCAGE_DATA", str(data_folder()))
     with tempfile.TemporaryDirectory() as temporary:
         figures = compare(arguments, arguments.folder or Path(temporary) / "transfer")
     if arguments.json:
         print(json.dumps(figures))
         return
-    print(f"the Californian model in a city that it never saw: IoU {figures['california']:.3f}")
+    print(f"the Californian model in a city that it never saw: IoU {figures['california_iou']:.3f}")
     print(f"{'annotations':>11} {'model':<30} {'IoU':>15} {'boundary F1':>12}")
     for row in figures["table"]:
         if row["iou"]:
@@ -208,8 +247,9 @@ def main() -> None:
                 f"{row['training_samples']:>11} {row['model']:<30} "
                 f"{float(row['iou']):>7.3f} ± {float(row['iou_spread'] or 0):.3f} {float(row['boundary_f1']):>12.3f}"
             )
-    for words in figures["verdicts"].values():
-        print(words)
+    for name in ("verdicts", "verdicts_beside_unet_self_trained"):
+        for words in figures.get(name, {}).values():
+            print(words)
 
 
 if __name__ == "__main__":

@@ -113,13 +113,15 @@ def _backbone_files(project: Project) -> Iterator[Path]:
     from bocage.models.homemade import NOTE
     from bocage.models.item import ITEM
 
-    for run in project.settings.training.runs:
+    runs = project.settings.training.runs
+    own = {project.models_folder / run.name for run in runs}
+    for run in runs:
         note = project.backbones_folder / run.backbone / NOTE
         if note.is_file():
             yield note
         place = project.model_place(run.start) if run.start else None
-        # A model of this project is made by the stage itself.
-        if isinstance(place, Path) and place.parent != project.models_folder:
+        # What the stage makes itself is not from outside.
+        if isinstance(place, Path) and place not in own:
             yield place / ITEM
 
 

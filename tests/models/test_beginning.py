@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from safetensors.torch import load_file
 from bocage.errors import ModelError, SettingsError
 from bocage.models import BACKBONES, build_network, read_description
 from bocage.models.beginning import Beginning
-from bocage.models.item import UNET
 from bocage.models.probe import PROBE
 from bocage.project import Project
 from bocage.settings import GridSettings, RunSettings, Settings
@@ -93,22 +93,87 @@ def test_a_model_that_went_on_from_a_random_one_is_bound_by_no_backbones_licence
     project = build(tmp_path, runs)
     train_models(project)
     assert read_description(_package(project, "one"))[0].licence == ""
-    assert read_description(_package(project, "two"))[0].licence == "none but that of its training data"
+    described = read_description(_package(project, "two"))[0]
+    assert described.pretrained
+    assert described.licence == ""
+    card = (_package(project, "two") / "README.md").read_text(encoding="utf-8")
+    assert "It began with the weights of model one" in card
+    assert "Their licence" not in card
+    assert "chips, of model one" in card
 
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [({"backbone": "resnet50", "pretrained": False}, "backbone"), ({"recipe": "probe"}, "architecture")],
+    [({"backbone": "resnet50", "pretrained": False}, "U-Net with fine stem on resnet50"), ({"recipe": "probe"}, PROBE)],
 )
 def test_a_model_of_another_kind_is_refused_before_anything_is_trained(
     elsewhere: Project, tmp_path: Path, changes: dict[str, Any], what: str
 ) -> None:
-    wrong = short_run(name="wrong", start=str(_package(elsewhere)), **changes)
-    project = build(tmp_path, (short_run(), wrong))
-    with pytest.raises(ModelError, match=f"run wrong cannot start from .*trees: its {what} is") as caught:
-        train_models(project)
-    assert "start from another model" in caught.value.mend
-    assert not project.models_folder.exists()
+    # Whether the model is there or an earlier run will make it.
+    for start, runs in ((str(_package(elsewhere)), ()), ("slf", (short_run(),))):
+        project = build(tmp_path, (*runs, short_run(name="wrong", start=start, **changes)))
+        with pytest.raises(
+            ModelError, match=f"run wrong cannot start from .*: that is a U-Net .* makes a {what}"
+        ) as caught:
+            train_models(project)
+        assert "start from another model" in caught.value.mend
+        assert not project.models_folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("starts", "words"),
+    [
+        (("one", ""), "run one would start from itself"),
+        (("models/one", ""), "run one would start from itself"),
+        (("two", ""), "run one would start from run two, which comes after it"),
+    ],
+)
+def test_a_run_does_not_start_from_what_is_made_later(tmp_path: Path, starts: tuple[str, str], words: str) -> None:
+    runs = tuple(short_run(name=name, steps=2, start=start) for name, start in zip(("one", "two"), starts, strict=True))
+    with pytest.raises(SettingsError, match=words):
+        train_models(build(tmp_path, runs))
+
+
+def test_an_earlier_run_may_be_named_by_its_path(tmp_path: Path) -> None:
+    runs = (short_run(name="one", steps=2), short_run(name="two", steps=2, start="models/one"))
+    project = build(tmp_path, runs)
+    train_models(project)
+    assert read_description(_package(project, "two"))[0].source.startswith("model one")
+
+
+def test_a_probe_starts_from_a_probe(tmp_path: Path) -> None:
+    probe: dict[str, Any] = {"steps": 2, "recipe": "probe"}
+    project = build(tmp_path, (short_run(name="one", **probe), short_run(name="two", start="one", **probe)))
+    train_models(project)
+    assert read_description(_package(project, "two"))[0].source.startswith("model one")
+
+
+def test_options_that_make_another_network_leave_the_start_out(
+    elsewhere: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = build(tmp_path, (short_run(steps=2, start=str(_package(elsewhere)), self_training=1),))
+    with caplog.at_level(logging.INFO, "bocage"):
+        train_models(project, recipe="probe", name="probe")
+    assert "run probe does not start from" in caplog.text
+    train_models(project, backbone="forest")
+
+
+def test_a_forest_has_no_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="run slf is a forest, which has no start and no self_training"):
+        train_models(build(tmp_path, (short_run(backbone="forest", start="nowhere"),)))
+
+
+def test_the_ground_of_the_test_is_told(elsewhere: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train_models(build(tmp_path / "two", (short_run(steps=2, start=str(_package(elsewhere))),)))
+    assert "may have learnt on the ground of the test chips" not in caplog.text
+    moved = tmp_path / "moved"
+    shutil.copytree(_package(elsewhere), moved)
+    item = json.loads((moved / "model.json").read_text(encoding="utf-8"))
+    west, south, east, north = item["bbox"]
+    item["bbox"] = [west - 1, south - 1, east + 1, north + 1]
+    (moved / "model.json").write_text(json.dumps(item), encoding="utf-8")
+    train_models(build(tmp_path / "three", (short_run(steps=2, start=str(moved)),)))
+    assert "may have learnt on the ground of the test chips" in caplog.text
 
 
 def test_a_model_that_is_missing_or_damaged_is_named(elsewhere: Project, tmp_path: Path) -> None:
@@ -127,7 +192,7 @@ def test_a_model_that_is_missing_or_damaged_is_named(elsewhere: Project, tmp_pat
 
 
 def test_weights_of_another_version_are_refused(elsewhere: Project, tmp_path: Path) -> None:
-    found = Beginning.of(elsewhere, short_run(start="trees"), LITE0, UNET)
+    found = Beginning.of(elsewhere, short_run(start="trees"))
     assert found is not None
     cut = Beginning(found.name, found.description, found.digest, dict(list(found.tensors.items())[1:]))
     with pytest.raises(ModelError, match="the weights of trees do not fit this version") as caught:
@@ -136,17 +201,18 @@ def test_weights_of_another_version_are_refused(elsewhere: Project, tmp_path: Pa
 
 
 def test_without_a_start_there_is_none(elsewhere: Project) -> None:
-    assert Beginning.of(elsewhere, short_run(), LITE0, UNET) is None
-    assert Beginning.of(elsewhere, short_run(), LITE0, PROBE) is None
+    assert Beginning.of(elsewhere, short_run()) is None
 
 
 def test_other_pixels_are_told(elsewhere: Project, caplog: pytest.LogCaptureFixture) -> None:
     run = short_run(start=str(_package(elsewhere)))
-    Beginning.of(elsewhere, run, LITE0, UNET)
+    found = Beginning.of(elsewhere, run)
+    assert found is not None
+    found.warn_of_other_pixels(elsewhere, run)
     assert "which it starts from" not in caplog.text
     with caplog.at_level(logging.WARNING, "bocage"):
-        Beginning.of(Project(elsewhere.folder, Settings(grid=GridSettings(resolution=1.0))), run, LITE0, UNET)
-    assert "which it starts from, learnt at 2 m" in caplog.text
+        found.warn_of_other_pixels(Project(elsewhere.folder, Settings(grid=GridSettings(resolution=1.0))), run)
+    assert "which it starts from, learnt at 2 m with stretch percentile of 0.005 to 0.995;" in caplog.text
     assert "this project has 1 m" in caplog.text
 
 
@@ -157,3 +223,7 @@ def test_a_changed_model_elsewhere_makes_the_stage_stale(elsewhere: Project, tmp
     own = build(tmp_path / "own", (short_run(name="one"), short_run(name="two", start="one")))
     (own.models_folder / "one").mkdir(parents=True)
     assert not set(stage.outside(own))
+    # A model in the folder of models that no run makes is from outside.
+    (own.models_folder / "old").mkdir()
+    kept = build(tmp_path / "own", (short_run(name="one"), short_run(name="two", start="models/old")))
+    assert set(stage.outside(kept)) == {kept.models_folder / "old" / "model.json"}

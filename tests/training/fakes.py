@@ -78,3 +78,14 @@ def short_run(**changes: object) -> RunSettings:
         "learning_rate": 2e-3,
     }
     return RunSettings.model_validate(given | changes)
+
+
+def hide_right_half(project: Project) -> Project:
+    """Take the labels of the right half of every chip to train with, and return the project."""
+    samples = Samples.read(project)
+    for index, (name, window) in enumerate(zip(samples.table["sample_id"], samples.windows(), strict=True)):
+        if samples.table["split"].iloc[index] == "train":
+            label = scenery(index)[1]
+            label[:, EDGE // 2 :] = 255
+            write_cog(chip_paths(project, name)[1], label, grid=project.grid, window=window, nodata=255)
+    return project

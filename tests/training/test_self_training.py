@@ -1,6 +1,7 @@
 """What nobody labelled is labelled by a network; what somebody labelled stays; a killed run ends the same."""
 
 import logging
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from safetensors.torch import load_file
 from bocage.models import load_model
 from bocage.models.segmenter import TorchSegmenter
 from bocage.project import Project
-from bocage.rasters import write_cog
-from bocage.samples import Samples, chip_paths
+from bocage.samples import Samples
 from bocage.settings import RunSettings
 from bocage.training import train_models
 from bocage.training.chips import Chip, ChipStore, count_decided, survey
@@ -27,8 +27,8 @@ from bocage.training.curve.units import find_units
 from bocage.training.evaluation import predict_chip
 from bocage.training.journal import Journal
 from bocage.training.self_training import MixedCrops, PseudoLabelledStore
-from bocage.training.weighting import Weighting
-from tests.training.fakes import build, scenery, short_run
+from bocage.training.weighting import FULL, Weighting
+from tests.training.fakes import build, hide_right_half, scenery, short_run
 
 type Pixels = NDArray[np.uint8]
 
@@ -73,7 +73,7 @@ def _pair(seed: int, rows: int, columns: int) -> tuple[Pixels, Pixels]:
 @given(st.integers(0, 1000), st.integers(1, 70), st.integers(1, 70))
 def test_labels_stay_and_the_rest_is_as_predicted(seed: int, rows: int, columns: int) -> None:
     image, label = _pair(seed, rows, columns)
-    store = PseudoLabelledStore(Store([(image, label)]), Bright())
+    store = PseudoLabelledStore(Store([(image, label)]), [Bright()])
     shown, filled = store.read(0)
     np.testing.assert_array_equal(shown, image)
     valid = image.any(axis=0)
@@ -89,7 +89,7 @@ def test_labels_stay_and_the_rest_is_as_predicted(seed: int, rows: int, columns:
 @settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(-40, 60), st.integers(-40, 60))
 def test_a_crop_is_cut_from_the_filled_chip(seed: int, row: int, column: int) -> None:
-    store = PseudoLabelledStore(Store([_pair(seed, 70, 61)]), Bright())
+    store = PseudoLabelledStore(Store([_pair(seed, 70, 61)]), [Bright()])
     shown, filled = store.read(0)
     image, label = store.crop(0, row, column, 64)
     around = np.pad(filled, 100, constant_values=255)[row + 100 : row + 164, column + 100 : column + 164]
@@ -101,12 +101,38 @@ def test_a_crop_is_cut_from_the_filled_chip(seed: int, row: int, column: int) ->
 def test_a_model_is_asked_once_for_each_chip_also_for_those_without_a_label() -> None:
     image, label = _pair(1, 40, 40)
     segmenter = Bright()
-    store = PseudoLabelledStore(Store([(image, label), (image, np.full_like(label, 255))]), segmenter)
+    store = PseudoLabelledStore(Store([(image, label), (image, np.full_like(label, 255))]), [segmenter])
     for _ in range(3):
         store.read(1)
         store.crop(0, 3, 5, 32)
     assert segmenter.asked == 2
     assert store.chips[1].decided.sum() == image.any(axis=0).sum()
+
+
+def test_several_models_label_by_their_mean() -> None:
+    image, label = _pair(4, 40, 40)
+    label[:] = 255
+    dark = Bright()
+    dark.predict = lambda images, valid: np.zeros(valid.shape, np.float32)  # type: ignore[method-assign]
+    # The mean with one that sees no tree is half of what the other says, which is never above a half.
+    store = PseudoLabelledStore(Store([(image, label)]), [Bright(), dark])
+    assert (store.trees, store.labelled) == (0, int(image.any(axis=0).sum()))
+    bright = Bright()
+    bright.predict = lambda images, valid: np.ones(valid.shape, np.float32)  # type: ignore[method-assign]
+    store = PseudoLabelledStore(Store([(image, label)]), [dark, bright, Bright()])
+    np.testing.assert_array_equal(store.read(0)[1] == 1, image[3] / 256 >= 0.5)
+
+
+def test_pixels_are_not_sent_to_other_processes(tmp_path: Path) -> None:
+    base = ChipStore(survey(_build(tmp_path, short_run()))["train"])
+    filled = PseudoLabelledStore(base, [Bright()])
+    mixed = MixedCrops(Crops(base, short_run()), Crops(filled, short_run()))
+    sent = pickle.dumps(mixed)
+    assert len(sent) < sum(image.nbytes for image, _ in base) / 4
+    there = pickle.loads(sent)
+    for number in range(4):
+        for got, asked in zip(there.crop(number), mixed.crop(number), strict=True):
+            np.testing.assert_array_equal(got, asked)
 
 
 def test_crops_come_from_either_store_in_turn() -> None:
@@ -139,15 +165,7 @@ def undecided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[s
 
 
 def _build(folder: Path, run: RunSettings) -> Project:
-    """Return a project of whose chips to train with only the left half is labelled."""
-    project = build(folder, (run,))
-    samples = Samples.read(project)
-    for index, (name, window) in enumerate(zip(samples.table["sample_id"], samples.windows(), strict=True)):
-        label = scenery(index)[1]
-        if index < 6:
-            label[:, 48:] = 255
-        write_cog(chip_paths(project, name)[1], label, grid=project.grid, window=window, nodata=255)
-    return project
+    return hide_right_half(build(folder, (run,)))
 
 
 def _weights(project: Project) -> dict[str, torch.Tensor]:
@@ -200,6 +218,34 @@ def test_the_second_network_learns_what_the_first_one_says(
         assert (label[:, 48:] == says).mean() > 0.999
         np.testing.assert_array_equal(label[:, :48], scenery(index)[1][:, :48])
     assert f"round 1 of 2 labels {6 * 96 * 48} pixels that had no label" in caplog.text
+    assert "only costs time" not in caplog.text
+
+
+def test_teachers_learn_apart_and_label_together(
+    undecided: tuple[Project, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    make = PseudoLabelledStore.__init__
+
+    def watch(self: PseudoLabelledStore, base: ChipStore, teachers: list[Any], *given: Any) -> None:
+        seen.append(len(teachers))
+        first, second = (teacher.predict(*_batch(base)) for teacher in teachers)
+        assert np.abs(first - second).max() > 1e-4
+        make(self, base, teachers, *given)
+
+    monkeypatch.setattr(PseudoLabelledStore, "__init__", watch)
+    project = _build(tmp_path, short_run(self_training=1, teachers=2))
+    figures = train_models(project).figures["runs"]["slf"]
+    assert seen == [2]
+    alone = undecided[1]["rounds_before"]
+    assert len(figures["rounds_before"]) == 2
+    assert figures["rounds_before"][0]["validation_iou"] == alone[0]["validation_iou"]
+    assert figures["rounds_before"][1]["validation_iou"] != alone[0]["validation_iou"]
+
+
+def _batch(store: ChipStore) -> tuple[Pixels, NDArray[np.bool_]]:
+    image = store.read(0)[0]
+    return image[np.newaxis], image.any(axis=0)[np.newaxis]
 
 
 @pytest.mark.parametrize("killed", [3, 9])
@@ -234,13 +280,42 @@ def test_weights_of_samples_count_on_predicted_ground_too(tmp_path: Path) -> Non
     Samples(table).write(project.samples_file)
     store = ChipStore(survey(project)["train"])
     weighting = Weighting.of(project, run, store.chips)
-    filled = PseudoLabelledStore(store, Bright())
-    first = Crops(filled, run, weighting)
-    found = {
-        float(weights[label != 255].max()) for _, _, label, weights in map(first.crop, range(40)) if weights is not None
-    }
-    assert found == {0.5, 1.0}
+    assert weighting is not None
+    # Pixels of the right half, which only a model labels, by the weight of their chip.
+    for index, chip in enumerate(PseudoLabelledStore(store, [Bright()]).chips):
+        assert set(np.unique(weighting.crop(chip, 0, 48, 48))) == {FULL // 2 if index == 0 else FULL}
+    assert train_models(project).figures["runs"]["slf"]["rounds_before"]
+
+
+@pytest.mark.parametrize(("labelled", "words"), [("all", "only costs time"), ("half", "is taken for other than trees")])
+def test_what_can_teach_nothing_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, labelled: str, words: str
+) -> None:
+    run = short_run(self_training=1, steps=2)
+    project = build(tmp_path, (run,)) if labelled == "all" else _build(tmp_path, run)
+    monkeypatch.setattr(
+        "bocage.training.self_training.predict_chip", lambda _, image: np.zeros(image.shape[1:], np.float32)
+    )
     train_models(project)
+    assert words in caplog.text
+
+
+def test_fewer_rounds_than_before_leave_nothing_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> None:
+        raise MemoryError("killed")
+
+    project = _build(tmp_path, short_run(self_training=2, steps=2))
+    with monkeypatch.context() as patch:
+        # After the second round and before the third.
+        patch.setattr("bocage.training.rounds._tell", lambda _, number, __: stop() if number else None)
+        with pytest.raises(MemoryError):
+            train_models(project)
+    folder = project.models_folder / "slf"
+    assert sorted(path.name for path in (folder / "rounds").iterdir()) == ["0", "1"]
+    figures = train_models(project, [short_run(self_training=1, steps=2)]).figures["runs"]["slf"]
+    assert len(figures["rounds_before"]) == 1
+    assert not (folder / "rounds").exists()
+    assert not (folder / "training").exists()
 
 
 def test_confidence_is_refused_since_predicted_labels_have_none() -> None:

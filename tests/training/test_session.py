@@ -25,7 +25,7 @@ from bocage.training.crops import Crops
 from bocage.training.journal import Journal
 from bocage.training.precision import choose_precision
 from bocage.training.task import SegmentationTask
-from tests.training.fakes import build, short_run
+from tests.training.fakes import build, hide_right_half, short_run
 from tests.training.networks import TinyNetwork, same_weights, steady, tiny
 
 SETTINGS = """
@@ -344,6 +344,8 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("bocage.training.fitting.build_network", steady)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     one, two = build(tmp_path / "one", (short_run(),)), build(tmp_path / "two", (short_run(),))
+    for project in (one, two):
+        hide_right_half(project)
     given: dict[str, Any] = {"steps": 3, "batch_size": 4, "loss": loss, "precision": "32", "self_training": 1}
     train_models(one, [short_run(**given)])
     figures = train_models(two, [short_run(**given, devices=2)]).figures["runs"]["slf"]

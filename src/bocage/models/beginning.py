@@ -7,15 +7,19 @@ the run alone, which is much for a few of them. A model that has learnt to see t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from bocage.errors import ModelError
+from bocage.errors import ModelError, SettingsError
 from bocage.models.backbones import find_backbone
-from bocage.models.item import ModelDescription
+from bocage.models.forest import FORESTS
+from bocage.models.homemade import pixels_in_words, resolve_backbone
+from bocage.models.item import UNET, ModelDescription
 from bocage.models.package import read_package
+from bocage.models.probe import PROBE
 from bocage.project import Project
 from bocage.scenes.bands import BANDS
 from bocage.settings import RunSettings
@@ -45,39 +49,29 @@ class Beginning:
     tensors: Mapping[str, Tensor] = field(repr=False)
 
     @classmethod
-    def of(cls, project: Project, run: RunSettings, backbone: str, architecture: str) -> Beginning | None:
+    def of(cls, project: Project, run: RunSettings) -> Beginning | None:
         """Return the model that a run begins with, or None where it begins with a trunk's weights or at random.
-
-        Warns where it has seen other pixels than those of the project.
-
-        Parameters
-        ----------
-        backbone, architecture
-            What the network of the run is: the model has to be of the same.
 
         Raises
         ------
         ModelError
             If there is no such model, it is damaged, or it is of another backbone or architecture, or its input was
-            scaled otherwise.
+            other bands or scaled otherwise.
         """
         if not run.start:
             return None
         _, described, digest, tensors = read_package(project.model_place(run.start))
-        contract = find_backbone(backbone).contract
-        needed = {
-            "architecture": (described.architecture, architecture),
-            "backbone": (described.backbone, backbone),
-            "bands": (described.bands, BANDS),
-            "scaling": (described.scaling or (contract.mean, contract.std), (contract.mean, contract.std)),
-        }
-        for what, (found, asked) in needed.items():
-            if found != asked:
-                raise ModelError(
-                    f"run {run.name} cannot start from {run.start}: its {what} is {found}, that of the run is {asked}",
-                    "start from another model, or give the run the backbone and recipe of this one",
-                )
-        _warn_of_other_pixels(project, run, described)
+        found, asked = (described.backbone, described.architecture), kind_of(project, run)
+        if found != asked:
+            raise _of_another_kind(run, found, asked)
+        contract = find_backbone(described.backbone).contract
+        own = (contract.mean, contract.std)
+        if described.bands != BANDS or described.scaling not in {None, own}:
+            raise ModelError(
+                f"run {run.name} cannot start from {run.start}: its input is {', '.join(described.bands)}, scaled by "
+                f"{described.scaling}, and not {', '.join(BANDS)}, scaled by {own}",
+                "train that model again with this version",
+            )
         return cls(run.start, described, digest, tensors)
 
     @property
@@ -86,9 +80,9 @@ class Beginning:
         return f"model {self.description.name}, SHA-256 {self.digest}"
 
     @property
-    def licence(self) -> str:
-        """The licence that binds it, in words."""
-        return self.description.licence or "none but that of its training data"
+    def data(self) -> dict[str, str]:
+        """What the model was trained on, for the card of the next one."""
+        return {f"{name}, of model {self.description.name}": value for name, value in self.description.data.items()}
 
     def load_into(self, network: nn.Module) -> None:
         """Give a network of the same kind all weights of the model.
@@ -106,13 +100,99 @@ class Beginning:
                 "train that model again with this version",
             ) from error
 
+    def warn_of_other_pixels(self, project: Project, run: RunSettings) -> None:
+        """Warn where the model has learnt from other pixels than those of the project."""
+        seen, scenes = self.description, project.settings.scenes
+        there = pixels_in_words(seen.resolution, seen.stretch, seen.percentiles)
+        here = pixels_in_words(project.grid.resolution, scenes.stretch, scenes.percentiles)
+        if there != here:
+            _log.warning(
+                "run %s: model %s, which it starts from, learnt at %s; this project has %s",
+                *(run.name, run.start, there, here),
+            )
 
-def _warn_of_other_pixels(project: Project, run: RunSettings, seen: ModelDescription) -> None:
-    scenes = project.settings.scenes
-    here = (project.grid.resolution, scenes.stretch)
-    same_shares = scenes.stretch != "percentile" or seen.percentiles == scenes.percentiles
-    if (seen.resolution, seen.stretch) != here or not same_shares:
-        _log.warning(
-            "run %s: model %s, which it starts from, learnt at %g m, stretched by %s %s; this project has %g m, %s %s",
-            *(run.name, run.start, seen.resolution, seen.stretch, seen.percentiles, *here, scenes.percentiles),
+    def warn_of_test_ground(self, run: RunSettings, test: tuple[float, float, float, float]) -> None:
+        """Warn where the ground that the model learnt on may be that of the test.
+
+        Parameters
+        ----------
+        test
+            West, south, east, north of the test chips in degrees.
+        """
+        box = self.description.bbox
+        if box is not None and box[0] < test[2] and test[0] < box[2] and box[1] < test[3] and test[1] < box[3]:
+            _log.warning(
+                "run %s: model %s, which it starts from, may have learnt on the ground of the test chips: scores would "
+                "flatter it",
+                *(run.name, run.start),
+            )
+
+
+def kind_of(project: Project, run: RunSettings) -> tuple[str, str]:
+    """Return the backbone and the architecture of the network of a run.
+
+    Raises
+    ------
+    ModelError
+        If there is no such backbone.
+    """
+    backbone = resolve_backbone(project, run.backbone, pretrained=False).backbone
+    return backbone, PROBE if run.recipe == "probe" else UNET
+
+
+def starts_from_own(project: Project, run: RunSettings) -> bool:
+    """Return whether a run starts from a model of the project itself."""
+    place = project.model_place(run.start) if run.start else ""
+    return isinstance(place, Path) and place.resolve().is_relative_to(project.models_folder.resolve())
+
+
+def check_beginning(project: Project, run: RunSettings, runs: Sequence[RunSettings] = ()) -> None:
+    """Refuse a run whose backbone is unknown, or that starts from what is not there or does not fit it.
+
+    Parameters
+    ----------
+    runs
+        Those that are trained together, in their order, with this one among them; a model that an earlier one makes
+        need not be there yet.
+
+    Raises
+    ------
+    ModelError
+        As :meth:`Beginning.of`.
+    SettingsError
+        If the run starts from its own model or from that of a later run, or if it is a forest and starts from a model
+        or labels ground for itself.
+    """
+    if run.backbone in FORESTS:
+        if run.start or run.self_training:
+            raise SettingsError(
+                f"run {run.name} is a forest, which has no start and no self_training",
+                "leave both out, or choose a backbone of a network",
+            )
+        return
+    asked = kind_of(project, run)
+    if not run.start:
+        return
+    # By its name or by its path, which need not be there yet.
+    named = (project.models_folder / run.start, project.location(run.start))
+    made = {(project.models_folder / one.name).resolve(): one for one in runs}
+    places = [place.resolve() for place in named if isinstance(place, Path)]
+    source = next((made[place] for place in places if place in made), None)
+    if source is None:
+        Beginning.of(project, run)
+    elif list(runs).index(source) >= list(runs).index(run):
+        later = "itself" if source is run else f"run {source.name}, which comes after it"
+        raise SettingsError(
+            f"run {run.name} would start from {later}",
+            "start from a run that comes before it, or from the path of a copy of that model",
         )
+    elif (found := kind_of(project, source)) != asked:
+        raise _of_another_kind(run, found, asked)
+
+
+def _of_another_kind(run: RunSettings, found: tuple[str, str], asked: tuple[str, str]) -> ModelError:
+    return ModelError(
+        f"run {run.name} cannot start from {run.start}: that is a {found[1]} on {found[0]}, and the run makes a "
+        f"{asked[1]} on {asked[0]}",
+        "start from another model, or give the run the backbone and recipe of this one",
+    )

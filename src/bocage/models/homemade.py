@@ -187,8 +187,8 @@ def warn_of_other_pixels(project: Project, note: HomemadeBackbone) -> None:
     _log.warning(
         "backbone %s was pretrained at %s; this project has %s",
         note.name,
-        _in_words(*seen, shares),
-        _in_words(*here, scenes.percentiles),
+        pixels_in_words(*seen, shares),
+        pixels_in_words(*here, scenes.percentiles),
     )
 
 
@@ -297,6 +297,7 @@ def _read(path: Path) -> HomemadeBackbone:
     return note
 
 
-def _in_words(resolution: float, stretch: str, shares: Sequence[float]) -> str:
+def pixels_in_words(resolution: float, stretch: str, shares: Sequence[float]) -> str:
+    """Return what pixels are: metres, and how numbers became bytes, between which shares where that matters."""
     between = f" of {' to '.join(f'{share:g}' for share in shares)}" if stretch == "percentile" else ""
     return f"{resolution:g} m with stretch {stretch}{between}"

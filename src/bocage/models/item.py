@@ -109,7 +109,8 @@ class ModelDescription:
         """The licence of the weights that it began with, empty where it began at random."""
         if not self.pretrained:
             return ""
-        known = BACKBONES.get(self.backbone)
+        # What a source of its own is bound by, is written beside it.
+        known = None if self.pretrained_source else BACKBONES.get(self.backbone)
         return self.pretrained_licence or (known.licence if known else "")
 
 

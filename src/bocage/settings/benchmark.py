@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from bocage.settings.run import RunSettings
 from bocage.settings.section import Count, Positive, Section
 
-# What an arm may have of its own: the model, what it begins with, and the recipe by which it learns. The rest is shared,
-# so that the data, their variation, the loss and the number of steps are the same for all.
+# What an arm may have of its own: the model, what it begins with, and the recipe by which it learns. The rest is
+# shared, so that the data, their variation, the loss and the number of steps are the same for all.
 _OWN = frozenset(
     {
         "name",
@@ -24,6 +24,7 @@ _OWN = frozenset(
         "layer_decay",
         "weight_decay",
         "self_training",
+        "teachers",
     }
 )
 _ARMS = (

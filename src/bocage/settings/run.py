@@ -35,8 +35,9 @@ class RunSettings(Section):
     ``band_dropout`` the share of crops that lose the near infrared (at least 3 % times ``augmentation``), and
     ``exchange`` of those that take on the histograms of another scene.
 
-    ``self_training`` is how often a network that has learnt labels the pixels that have no label, and another one
-    learns from both, for as many steps again; 0 never. Half of the crops are then of the annotated ground.
+    ``self_training`` is how often networks that have learnt label the pixels that have no label, and another one learns
+    from both, for as many steps again; 0 never. Half of the crops are then of the annotated ground. ``teachers`` is how
+    many networks label together: what they say is their mean.
 
     ``precision`` is that of the network's arithmetic: "32", "bf16", or "auto", which is bf16 where machine and network
     are faster in it (decision 18). ``devices`` is how many GPUs (without any: processes) share a batch.
@@ -69,6 +70,7 @@ class RunSettings(Section):
     band_dropout: Share = 0.0
     exchange: Share = 0.0
     self_training: Annotated[int, Field(ge=0, le=5)] = 0
+    teachers: Annotated[int, Field(ge=1, le=20)] = 1
     precision: Literal["auto", "32", "bf16"] = "auto"
     devices: Count = 1
     seed: Annotated[int, Field(ge=0)] = 0

@@ -129,6 +129,10 @@ class ChipStore:
         )
         self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the pixels behind: a process that shares the training reads what it needs itself."""
+        return self.__dict__ | {"_kept": {}}
+
     def everywhere(self) -> ChipStore:
         """Return the store of all ground that there are images of, labelled or not: this one, unless it is a part."""
         return self

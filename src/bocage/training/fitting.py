@@ -15,13 +15,13 @@ from torch import nn
 from bocage.errors import ModelError
 from bocage.files import digest_json, write_json
 from bocage.models.backbones import find_backbone
-from bocage.models.beginning import Beginning
+from bocage.models.beginning import Beginning, check_beginning, kind_of, starts_from_own
 from bocage.models.forest import FORESTS
 from bocage.models.homemade import Trunk, resolve_backbone
-from bocage.models.item import UNET, ModelDescription
+from bocage.models.item import ModelDescription
 from bocage.models.network import build_network
 from bocage.models.package import load_model, save_package
-from bocage.models.probe import PROBE, Probe
+from bocage.models.probe import Probe
 from bocage.models.segmenter import TorchSegmenter
 from bocage.project import Project
 from bocage.samples import Samples
@@ -68,8 +68,10 @@ def train_run(
     TrainingError, ModelError
         As :func:`bocage.training.stage.train_models`.
     """
-    ground = stores["train"].everywhere() if run.self_training else stores["train"]
+    # Ground that is labelled later has weights, too, and looking for it reads every chip.
+    ground = stores["train"].everywhere() if run.self_training and run.weights else stores["train"]
     weighting = Weighting.of(project, run, ground.chips)
+    check_beginning(project, run)
     trunk, beginning = (None, None) if run.backbone in FORESTS else _begin(project, run)
     given = {
         "recipe": RECIPE,
@@ -84,19 +86,31 @@ def train_run(
     kept = _finished(folder, digest)
     if kept is not None:
         _log.info("run %s: nothing changed, its package stays", run.name)
+        _clear(folder)
         return kept
     data, bbox = _data(stores["train"].chips, chips_digest), _degrees(project, stores["train"].chips)
     if trunk is None:
         result = fit_forest(project, run, stores, folder, digest, bbox=bbox, data=data)
     else:
         _warn_of_other_ground(project, run, trunk)
+        if beginning is not None:
+            beginning.warn_of_other_pixels(project, run)
+            if not starts_from_own(project, run):
+                # A model of this project has kept off the test ground.
+                beginning.warn_of_test_ground(run, _degrees(project, stores["test"].chips))
+            data |= beginning.data
         network, result = _fit_network(project, run, trunk, beginning, stores, weighting, folder, digest)
         description = _describe(project, run, trunk, digest, result["test"], bbox=bbox, data=data)
         save_package(folder, network, description)
     write_json(folder / RECEIPT, {"digest": digest, "inputs": given, "figures": result})
+    _clear(folder)
+    return result
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a finished run goes on from no more."""
     for working in (WORKING, ROUNDS):
         shutil.rmtree(folder / working, ignore_errors=True)
-    return result
 
 
 def _fit_network(
@@ -136,7 +150,7 @@ def _fit_network(
     rate = progress.crops_per_second(run)
     return network, {
         "backbone": run.backbone,
-        "pretrained": run.pretrained,
+        "pretrained": run.pretrained or bool(run.start),
         "recipe": run.recipe,
         "precision": choose_precision(run, network),
         **progress.figures(),
@@ -170,7 +184,7 @@ def _describe(
         percentiles=scenes.percentiles,
         scaling=(contract.mean, contract.std),
         chip=run.crop,
-        architecture=architecture(run),
+        architecture=kind_of(project, run)[1],
         pretrained=run.pretrained or bool(run.start),
         pretrained_source=trunk.source,
         pretrained_licence=trunk.licence,
@@ -186,20 +200,19 @@ def _describe(
 def _run_inputs(run: RunSettings) -> dict[str, Any]:
     """Return the settings that the weights follow from; those that are newer than a run without them are left out."""
     inputs = run.model_dump(mode="json")
-    return {name: value for name, value in inputs.items() if value or name not in {"self_training", "start"}}
-
-
-def architecture(run: RunSettings) -> str:
-    """Return what a package calls the network of a run."""
-    return PROBE if run.recipe == "probe" else UNET
+    # Of a model to start from the digest counts, which says what is in it, and not where it lies.
+    del inputs["start"]
+    if not run.self_training:
+        del inputs["self_training"], inputs["teachers"]
+    return inputs
 
 
 def _begin(project: Project, run: RunSettings) -> tuple[Trunk, Beginning | None]:
     """Return what the backbone of a run stands for, and the model that it starts from, whose licence it then has."""
     trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained and not run.start)
-    beginning = Beginning.of(project, run, trunk.backbone, architecture(run))
+    beginning = Beginning.of(project, run)
     if beginning is not None:
-        trunk = Trunk(trunk.backbone, None, beginning.source, beginning.licence)
+        trunk = Trunk(trunk.backbone, None, beginning.source, beginning.description.licence)
     return trunk, beginning
 
 

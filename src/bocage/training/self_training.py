@@ -3,12 +3,13 @@
 Annotations are few and images are not. A network that has seen 25 squares is right on most of the ground around them;
 another one of the same kind that learns from the squares and from what the first one says of all other pixels sees the
 whole variety of the scenes (Lee 2013, "Pseudo-Label"; Xie et al. 2020, "Noisy Student"). The crops are varied, the
-prediction was made on the image as it is, so the second has to say the same of harsher images.
+prediction was made on the image as it is, so the second has to say the same of harsher images. Networks that learnt
+from the same few labels differ by chance, and their mean errs less than they do: so several may label together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,10 +27,10 @@ type Pixels = NDArray[np.uint8]
 
 
 class PseudoLabelledStore(ChipStore):
-    """The chips of another store, labelled by a model where they have no label; where they have one, it stays.
+    """The chips of another store, labelled by models where they have no label; where they have one, it stays.
 
-    A pixel is called tree from a probability of 0.5 on. Pixels without data stay undecided. What was predicted is kept
-    in memory, a bit for each pixel; images and labels are kept by the other store.
+    A pixel is called tree from a mean probability of 0.5 on. Pixels without data stay undecided. What was predicted is
+    kept in memory, a bit for each pixel; images and labels are kept by the other store.
 
     Parameters
     ----------
@@ -39,12 +40,12 @@ class PseudoLabelledStore(ChipStore):
     Attributes
     ----------
     labelled
-        Number of pixels that the model labelled.
+        Number of pixels that the models labelled.
     trees
-        How many of them it calls tree.
+        How many of them they call tree.
     """
 
-    def __init__(self, base: ChipStore, segmenter: Segmenter, description: str | None = None) -> None:
+    def __init__(self, base: ChipStore, teachers: Sequence[Segmenter], description: str | None = None) -> None:
         self._base = base
         self._predicted: list[Pixels] = []
         self.labelled = self.trees = 0
@@ -52,7 +53,7 @@ class PseudoLabelledStore(ChipStore):
         indices: Iterable[int] = range(len(base))
         for index in indices if description is None else track(indices, description, total=len(base)):
             image, label = base.read(index)
-            tree = predict_chip(segmenter, image) >= THRESHOLD
+            tree = np.mean([predict_chip(teacher, image) for teacher in teachers], axis=0) >= THRESHOLD
             self._predicted.append(np.packbits(tree, axis=1))
             filled = _fill(label, tree, image)
             open_ground = (label == IGNORE) & (filled != IGNORE)
@@ -79,16 +80,18 @@ class PseudoLabelledStore(ChipStore):
         rows, columns = self.chips[index].shape
         top, left, bottom, right = max(row, 0), max(column, 0), min(row + edge, rows), min(column + edge, columns)
         tree = np.zeros((edge, edge), np.bool_)
-        tree[top - row : bottom - row, left - column : right - column] = self._tree(index)[top:bottom, left:right]
+        inside = np.s_[top - row : bottom - row, left - column : right - column]
+        tree[inside] = self._tree(index, slice(top, bottom))[:, left:right]
         return image, _fill(label, tree, image)
 
-    def _tree(self, index: int) -> NDArray[np.bool_]:
-        return np.unpackbits(self._predicted[index], axis=1, count=self.chips[index].shape[1]).astype(np.bool_)
+    def _tree(self, index: int, rows: slice = slice(None)) -> NDArray[np.bool_]:
+        columns = self.chips[index].shape[1]
+        return np.unpackbits(self._predicted[index][rows], axis=1, count=columns).astype(np.bool_)
 
 
 @dataclass(frozen=True)
 class MixedCrops:
-    """Crops of two stores in turn, so that a batch holds as many of one as of the other.
+    """Crops of two stores in turn, so that half of all are of one and half of the other.
 
     Annotations are a small part of what is labelled after a model has been asked: drawn from it all alike, they would
     hardly be seen.

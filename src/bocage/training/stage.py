@@ -12,16 +12,15 @@ from pydantic import ValidationError
 
 from bocage.errors import SettingsError
 from bocage.files import write_json
-from bocage.models.beginning import Beginning
+from bocage.models.beginning import check_beginning
 from bocage.models.forest import FORESTS
-from bocage.models.homemade import resolve_backbone
 from bocage.models.ndvi import NdviThreshold
 from bocage.outcome import Outcome
 from bocage.project import Project
 from bocage.settings import RunSettings
 from bocage.training.chips import ChipStore, digest_chips, survey
 from bocage.training.evaluation import evaluate, figures
-from bocage.training.fitting import architecture, train_run
+from bocage.training.fitting import train_run
 
 _RIVAL = "ndvi.json"
 _log = logging.getLogger("bocage")
@@ -68,12 +67,9 @@ def train_models(
         changes = {key: value for key, value in changes.items() if value is not None}
         if changes:
             runs = (_changed(runs, changes),)
-    for place, run in enumerate(runs):
+    for run in runs:
         # A name that is wrong in the last run would be told after hours of the others.
-        if run.backbone not in FORESTS:
-            trunk = resolve_backbone(project, run.backbone, pretrained=False)
-            if run.start not in {one.name for one in runs[:place]}:
-                Beginning.of(project, run, trunk.backbone, architecture(run))
+        check_beginning(project, run, runs)
     splits = survey(project, validates=any(run.select == "best" for run in runs))
     if not any(chip.tree for chip in splits["test"]):
         _log.warning("the labels of the test split (%d chips) hold no tree: its IoU says nothing", len(splits["test"]))
@@ -98,6 +94,12 @@ def _changed(runs: Sequence[RunSettings], changes: Mapping[str, Any]) -> RunSett
     if backbone and backbone != base.backbone and not name:
         # Another backbone under the name of a trained run would replace its package.
         given["name"] = backbone
+    other_recipe = given["recipe"] != base.recipe and "probe" in {given["recipe"], base.recipe}
+    if base.start and (given["backbone"] != base.backbone or other_recipe):
+        _log.info("run %s does not start from %s, which is another kind of network", given["name"], base.start)
+        given["start"] = ""
+    if given["backbone"] in FORESTS:
+        given["self_training"] = 0
     if changes.get("recipe") not in {None, "gradual"}:
         # The steps of another recipe would contradict the one that is asked for.
         given["unfreeze"] = ()

@@ -3,6 +3,7 @@
 import json
 import logging
 import multiprocessing
+import shutil
 import threading
 import time
 from multiprocessing import connection
@@ -19,13 +20,15 @@ from bocage.errors import SettingsError, StorageError, TrainingError
 from bocage.project import Project
 from bocage.samples import Samples
 from bocage.settings import BenchmarkSettings, Settings
-from bocage.training.chips import survey
+from bocage.training import train_models
+from bocage.training.chips import ChipStore, survey
 from bocage.training.curve import run_benchmark
 from bocage.training.curve.bench import Bench
 from bocage.training.curve.cell import Cell, CellRecord
 from bocage.training.curve.workers import train_cells
+from bocage.training.self_training import PseudoLabelledStore
 from tests.training.curve.simulated import counts
-from tests.training.fakes import build, short_run
+from tests.training.fakes import EDGE, build, short_run
 
 ARMS = ("random", "imagenet")
 
@@ -277,6 +280,70 @@ def test_weights_that_changed_make_their_cells_again(tmp_path: Path, weights: tu
     table.loc[table["split"] == "train", "weight"] = range(1, 1 + int((table["split"] == "train").sum()))
     Samples(table).write(project.samples_file)
     assert (Bench(project).inputs(cell, arm) != before) == bool(weights)
+
+
+def _beginnings(start: Path) -> list[dict[str, Any]]:
+    return [
+        {"name": "random", "backbone": "efficientnet_lite0", "pretrained": False},
+        {"name": "again", "backbone": "efficientnet_lite0", "pretrained": False, "self_training": 1},
+        {"name": "started", "backbone": "efficientnet_lite0", "start": str(start)},
+    ]
+
+
+def test_arms_may_train_again_and_start_from_another_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = build(tmp_path / "elsewhere", (short_run(name="trees", steps=2),))
+    train_models(elsewhere)
+    start = elsewhere.models_folder / "trees"
+    # Published weights are not looked for where a whole model takes their place.
+    monkeypatch.setattr("bocage.models.network.load_pretrained", lambda *_: pytest.fail("they were looked for"))
+    project = project_of(tmp_path / "here", arms=_beginnings(start), orders=1, budgets=[2])
+    seen: list[PseudoLabelledStore] = []
+    make = PseudoLabelledStore.__init__
+
+    def watch(self: PseudoLabelledStore, base: ChipStore, *given: Any) -> None:
+        make(self, base, *given)
+        seen.append(self)
+        # Two squares of 24 pixels are labelled, on all chips that there are: no budget counts another label.
+        assert len(base) == 6
+        assert sum(chip.tree + chip.other for chip in base.chips) <= 2 * 24 * 24
+
+    monkeypatch.setattr(PseudoLabelledStore, "__init__", watch)
+    assert not run_benchmark(project).refused
+    assert len(seen) == 1
+    assert seen[0].labelled > 5 * EDGE * EDGE
+    once, again = (json.loads(cells(project)[f"{arm}/0/2.json"])["figures"] for arm in ("random", "again"))
+    assert again["rounds_before"][0]["steps"] == again["steps"] == once["steps"] == 2
+    assert again["labels"] == once["labels"]
+    page = (project.benchmark_folder / "benchmark.html").read_text(encoding="utf-8")
+    assert "again trained once more, for as many steps, on what it had labelled itself" in page
+    # The model counts by what is in it, not by where it lies.
+    inputs = json.loads(cells(project)["started/0/2.json"])["inputs"]
+    copy = tmp_path / "copy"
+    shutil.copytree(start, copy)
+    moved = project_of(tmp_path / "here", arms=_beginnings(copy), orders=1, budgets=[2])
+    assert Bench(moved).inputs(Cell("started", 0, 2), moved.settings.benchmark.arms[2]) == inputs
+    train_models(elsewhere, seed=1)
+    assert Bench(project).inputs(Cell("started", 0, 2), project.settings.benchmark.arms[2]) != inputs
+
+
+def test_a_start_that_learnt_from_labels_here_or_is_not_there_bars_its_arm(tmp_path: Path) -> None:
+    project = project_of(tmp_path, arms=_beginnings(Path("slf")), orders=1, budgets=[2])
+    train_models(project, name="slf", steps=2)
+    (refused,) = run_benchmark(project, arms=["started"]).refused
+    assert refused.subject == "arm started"
+    assert "it has learnt from labels here that no budget counts" in refused.reason
+    project = project_of(tmp_path, arms=_beginnings(Path("nowhere")), orders=1, budgets=[2])
+    (refused,) = run_benchmark(project, arms=["started"]).refused
+    assert "holds no model package" in refused.reason
+
+
+@pytest.mark.parametrize("wish", [{"self_training": 1}, {"start": "elsewhere"}])
+def test_a_forest_is_told_that_it_cannot(tmp_path: Path, wish: dict[str, Any]) -> None:
+    arms = [*_beginnings(Path("nowhere"))[:1], {"name": "forest", "backbone": "forest", **wish}]
+    project = project_of(tmp_path, arms=arms, orders=1, budgets=[2])
+    (refused,) = run_benchmark(project, arms=["forest"]).refused
+    assert "is a forest, which has no start and no self_training" in refused.reason
+    assert "forest trained" not in (project.benchmark_folder / "benchmark.html").read_text(encoding="utf-8")
 
 
 def test_two_processes_make_what_one_makes(tmp_path: Path, done: tuple[Project, dict[str, Any]]) -> None:

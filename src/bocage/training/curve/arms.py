@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from bocage.errors import BocageError, SettingsError
 from bocage.models import BACKBONES
+from bocage.models.beginning import check_beginning, starts_from_own
 from bocage.models.network import build_network
 from bocage.outcome import Refusal
+from bocage.project import Project
 from bocage.settings import BenchmarkSettings, RunSettings
 from bocage.training.curve.cell import CellRecord
 
@@ -32,15 +34,20 @@ def choose_arms(settings: BenchmarkSettings, names: Sequence[str] | None) -> tup
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
-def refuse_arm(arm: RunSettings) -> Refusal | None:
-    """Return why an arm of a known backbone cannot be trained here, or None: its network is built once to see.
+def refuse_arm(project: Project, arm: RunSettings) -> Refusal | None:
+    """Return why an arm cannot be trained here, or not be compared, or None: a network is built once to see.
 
-    What else a backbone may be, a forest or one that the project pretrained, the training itself finds or refuses.
+    A model of the project itself is no start: it has learnt from labels that the budgets do not count.
     """
-    if arm.backbone not in BACKBONES:
-        return None
     try:
-        build_network(arm.backbone, arm.pretrained)
+        check_beginning(project, arm)
+        if starts_from_own(project, arm):
+            raise SettingsError(
+                f"arm {arm.name} starts from {arm.start}: it has learnt from labels here that no budget counts",
+                "start from a model of another project, or leave start out",
+            )
+        if arm.backbone in BACKBONES and not arm.start:
+            build_network(arm.backbone, arm.pretrained)
     except BocageError as error:
         return Refusal.of(f"arm {arm.name}", error)
     return None

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bocage.errors import BocageError, ModelError, SettingsError, StorageError, TrainingError
+from bocage.errors import BocageError, SettingsError, StorageError, TrainingError
 from bocage.files import digest_file, digest_json
 from bocage.models import BACKBONES
 from bocage.models.forest import FORESTS
@@ -76,7 +76,7 @@ class Bench:
         # The arms share what a pixel counts by; where all count the same there is nothing to digest.
         weighting = Weighting.of(project, settings.run, splits["train"])
         self._ground = digest_json(ground if weighting is None else [*ground, weighting.digest])
-        self._ordered = cache(self._order)
+        self._ordered, self._started = cache(self._order), cache(self._start)
 
     def check_budgets(self, budgets: tuple[int, ...]) -> None:
         """Refuse budgets that the training chips cannot fill.
@@ -151,21 +151,21 @@ class Bench:
             return ["forest", FOREST_VERSION]
         arithmetic = bfloat16_here() if arm.precision == "auto" else arm.precision
         if arm.start:
-            return ["network", arithmetic, _start(self._project.model_place(arm.start))]
+            return ["network", arithmetic, self._started(arm.start)]
         return ["network", arithmetic, _weights(self._project.backbones_folder, arm.backbone) if arm.pretrained else ""]
+
+    def _start(self, name: str) -> str:
+        """Return the digest of a model's weights, or nothing where training will refuse the arm for want of them."""
+        place = self._project.model_place(name)
+        with suppress(BocageError):
+            return read_description(fetch_package(place) if isinstance(place, str) else place)[1]
+        return ""
 
     def _package(self, cell: Cell) -> Path:
         return self._project.benchmark_folder / PACKAGES / cell.arm / str(cell.order) / str(cell.budget)
 
     def _order(self, order: int) -> list[Unit]:
         return order_units(self.units, self._samples, self._project.settings.benchmark.seed + order)
-
-
-def _start(place: Path | str) -> str:
-    """Return the digest of a model's weights, or nothing where training will refuse the run for want of them."""
-    with suppress(ModelError):
-        return read_description(fetch_package(place) if isinstance(place, str) else place)[1]
-    return ""
 
 
 def _weights(homemade: Path, backbone: str) -> str:

@@ -76,7 +76,8 @@ def run_benchmark(
     asked = missing if train else []
     # An arm whose cells are all there, from another machine perhaps, needs nothing of this one.
     wanted = {cell.arm for cell, _ in asked}
-    barred = {arm.name: found for arm in plan.arms if arm.name in wanted and (found := refuse_arm(arm)) is not None}
+    looks = {arm.name: refuse_arm(project, arm) for arm in plan.arms if arm.name in wanted}
+    barred = {name: found for name, found in looks.items() if found is not None}
     jobs = [job for job in asked if job[0].arm not in barred]
     _log.info("benchmark: %d cells, %d are there, %d to train", len(plan.cells), len(records), len(jobs))
     if other:

@@ -101,12 +101,12 @@ def cell_inputs(run: RunSettings, units: Sequence[str], ground: str) -> str:
     Parameters
     ----------
     run
-        The settings of the arm with the seed of the order; its name does not count, nor does a setting that is left at
-        its default, so that a setting that is new does not undo what was trained without it.
+        The settings of the arm with the seed of the order; its name does not count, nor where a model to start from
+        lies, nor a setting that is left at its default, so that one that is new does not undo what was trained before.
     units
         Names of the annotations.
     ground
         Digest of the chips, of what was done to the imagery, and of what the arm begins with.
     """
-    settings = run.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    settings = run.model_dump(mode="json", exclude_defaults=True, exclude={"name", "start"})
     return digest_json({"recipe": _RECIPE, "run": settings, "units": sorted(units), "ground": ground})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bocage.files import write_bytes, write_json, write_text
+from bocage.models.forest import FORESTS
 from bocage.outcome import Refusal
 from bocage.project import Project
 from bocage.training.curve.cell import CELLS, CellRecord
@@ -56,7 +57,7 @@ def write_summary(
     pictures = draw(comparison, results, unit)
     for suffix, picture in pictures.items():
         write_bytes(folder / f"{PLOT}.{suffix}", picture)
-    again = {arm.name: arm.self_training for arm in plan.arms}
+    again = {arm.name: arm.self_training for arm in plan.arms if arm.backbone not in FORESTS}
     write_text(folder / PAGE, render(project.settings.project.name, comparison, pictures["png"], unit, refused, again))
     files = tuple(folder / name for name in (CELLS, SUMMARY, TABLE, f"{PLOT}.png", f"{PLOT}.svg", PAGE))
     done = sum(record.done for record in records)
