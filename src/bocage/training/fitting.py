@@ -65,14 +65,13 @@ def train_run(
 
     Raises
     ------
-    TrainingError, ModelError
+    TrainingError, ModelError, SettingsError
         As :func:`bocage.training.stage.train_models`.
     """
     # Ground that is labelled later has weights, too, and looking for it reads every chip.
     ground = stores["train"].everywhere() if run.self_training and run.weights else stores["train"]
     weighting = Weighting.of(project, run, ground.chips)
-    check_beginning(project, run)
-    trunk, beginning = (None, None) if run.backbone in FORESTS else _begin(project, run)
+    trunk, beginning = _begin(project, run)
     given = {
         "recipe": RECIPE,
         "chips": chips_digest,
@@ -207,8 +206,14 @@ def _run_inputs(run: RunSettings) -> dict[str, Any]:
     return inputs
 
 
-def _begin(project: Project, run: RunSettings) -> tuple[Trunk, Beginning | None]:
-    """Return what the backbone of a run stands for, and the model that it starts from, whose licence it then has."""
+def _begin(project: Project, run: RunSettings) -> tuple[Trunk | None, Beginning | None]:
+    """Return what the backbone of a run stands for, and the model that it starts from, whose licence it then has.
+
+    A forest has neither.
+    """
+    if run.backbone in FORESTS:
+        check_beginning(project, run)
+        return None, None
     trunk = resolve_backbone(project, run.backbone, pretrained=run.pretrained and not run.start)
     beginning = Beginning.of(project, run)
     if beginning is not None:

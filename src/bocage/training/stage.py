@@ -59,7 +59,8 @@ def train_models(
     ModelError
         If a backbone is unknown or has no pretrained weights.
     SettingsError
-        If the changes make no valid run.
+        If the changes make no valid run, or a run starts from itself or from a later one, or is a forest that should
+        start from a model or train itself.
     """
     if runs is None:
         runs = project.settings.training.runs
