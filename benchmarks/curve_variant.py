@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from imitations import data_folder
-from learning_curve import EXAMPLE, HOMEMADE, measure
+from learning_curve import EXAMPLE, HOMEMADE, measure, print_scores
 from scipy.stats import t
 
 from bocage.errors import SettingsError
@@ -134,13 +134,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(figures))
         return
-    print(f"{'annotations':>11} {'model':<18} {'IoU':>15} {'boundary F1':>12}")
-    for row in figures["table"]:
-        if row["iou"]:
-            print(
-                f"{row['training_samples']:>11} {row['model']:<18} "
-                f"{float(row['iou']):>7.3f} ± {float(row['iou_spread'] or 0):.3f} {float(row['boundary_f1']):>12.3f}"
-            )
+    print_scores(figures["table"])
     for row in figures.get("pairs", ()):
         told = ", ".join(
             f"{name} {row[name]['difference']:+.3f} ± {row[name]['reach']:.3f} (from {row[name]['there']:.3f})"

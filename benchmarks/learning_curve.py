@@ -66,6 +66,23 @@ def measure(folder: Path, options: list[str], *, pretrains: bool = True) -> dict
     }
 
 
+def print_scores(table: list[dict[str, str]], width: int = 18) -> None:
+    """Print the IoU, its deviation over the orders and the boundary F1 of every arm and budget that has them.
+
+    Parameters
+    ----------
+    width
+        Of the names of the arms.
+    """
+    print(f"{'annotations':>11} {'model':<{width}} {'IoU':>15} {'boundary F1':>12}")
+    for row in table:
+        if row["iou"]:
+            print(
+                f"{row['training_samples']:>11} {row['model']:<{width}} "
+                f"{float(row['iou']):>7.3f} ± {float(row['iou_spread'] or 0):.3f} {float(row['boundary_f1']):>12.3f}"
+            )
+
+
 def pretrain(folder: Path, bocage: list[str], environment: dict[str, str]) -> None:
     """Give the project its home-made backbone, from random weights and scenes without labels; a killed one goes on."""
     if (folder / "backbones" / HOMEMADE / "backbone.json").is_file():

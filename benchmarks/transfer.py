@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 import rasterio
 from imitations import data_folder
-from learning_curve import EXAMPLE, measure
+from learning_curve import EXAMPLE, measure, print_scores
 from numpy.typing import NDArray
 
 from bocage.errors import SettingsError
@@ -240,13 +240,7 @@ def main() -> None:
         print(json.dumps(figures))
         return
     print(f"the Californian model in a city that it never saw: IoU {figures['california_iou']:.3f}")
-    print(f"{'annotations':>11} {'model':<30} {'IoU':>15} {'boundary F1':>12}")
-    for row in figures["table"]:
-        if row["iou"]:
-            print(
-                f"{row['training_samples']:>11} {row['model']:<30} "
-                f"{float(row['iou']):>7.3f} ± {float(row['iou_spread'] or 0):.3f} {float(row['boundary_f1']):>12.3f}"
-            )
+    print_scores(figures["table"], 30)
     for name in ("verdicts", "verdicts_beside_unet_self_trained"):
         for words in figures.get(name, {}).values():
             print(words)

@@ -113,14 +113,16 @@ class Project:
     def model_place(self, name: str) -> Path | str:
         """Return the folder of a training run, or of a package elsewhere if ``name`` is its path or ``s3://`` URL.
 
+        Where neither is there yet, a name with a separator is a path, and one without is a run.
+
         Raises
         ------
         SettingsError
             As :meth:`location`.
         """
         run, elsewhere = self.models_folder / name, self.location(name)
-        found = isinstance(elsewhere, str) or elsewhere.is_dir()
-        return elsewhere if not run.is_dir() and found else run
+        named = isinstance(elsewhere, str) or elsewhere.is_dir() or len(Path(name).parts) > 1
+        return elsewhere if named and not run.is_dir() else run
 
     @property
     def scenes_file(self) -> Path:

@@ -76,24 +76,21 @@ def test_a_report_that_tells_nothing_of_a_run(project: Project, content: str) ->
     assert last_run(project, fake_recipe()) is None
 
 
-def test_a_report_tells_of_the_same_model_only(project: Project) -> None:
+def _report(project: Project, run: str) -> None:
+    """Write the report of a run with the fake model, given the fields of the run as JSON."""
     project.homogeneity_file.parent.mkdir(parents=True)
-    project.homogeneity_file.write_text(
-        '{"run": {"workers": 2, "abreast": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": null},'
-        f' "examined": {{"model_digest": "{fake_recipe().model_digest}"}}}}',
-        encoding="utf-8",
-    )
+    examined = f'"examined": {{"model_digest": "{fake_recipe().model_digest}"}}'
+    project.homogeneity_file.write_text(f'{{"run": {{{run}}}, {examined}}}', encoding="utf-8")
+
+
+def test_a_report_tells_of_the_same_model_only(project: Project) -> None:
+    _report(project, '"workers": 2, "abreast": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": null')
     assert last_run(project, fake_recipe()) == LastRun(2, 1.5, 0.1, None)
     assert last_run(project, replace(fake_recipe(), model_digest="0" * 64)) is None
 
 
 def test_a_report_of_an_older_version_counts_workers_of_this_machine(project: Project) -> None:
     """Without that the receipts of two workers would be taken for those of one, and a plan for twice as long."""
-    project.homogeneity_file.parent.mkdir(parents=True)
-    project.homogeneity_file.write_text(
-        '{"run": {"workers": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": 4.0},'
-        f' "examined": {{"model_digest": "{fake_recipe().model_digest}"}}}}',
-        encoding="utf-8",
-    )
+    _report(project, '"workers": 2, "pace": 1.5, "border_seconds": 0.1, "start_seconds": 4.0')
     abreast = make_engine("local", 2).staff(2).abreast
     assert last_run(project, fake_recipe()) == LastRun(abreast, 1.5, 0.1, 4.0)

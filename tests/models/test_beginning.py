@@ -223,6 +223,11 @@ def test_a_changed_model_elsewhere_makes_the_stage_stale(elsewhere: Project, tmp
     own = build(tmp_path / "own", (short_run(name="one"), short_run(name="two", start="one")))
     (own.models_folder / "one").mkdir(parents=True)
     assert not set(stage.outside(own))
+    # Named by its path it is no more from outside before it is there than afterwards.
+    named = build(tmp_path / "path", (short_run(name="one"), short_run(name="two", start="models/one")))
+    assert not set(stage.outside(named))
+    (named.models_folder / "one").mkdir(parents=True)
+    assert not set(stage.outside(named))
     # A model in the folder of models that no run makes is from outside.
     (own.models_folder / "old").mkdir()
     kept = build(tmp_path / "own", (short_run(name="one"), short_run(name="two", start="models/old")))

@@ -173,11 +173,9 @@ def check_beginning(project: Project, run: RunSettings, runs: Sequence[RunSettin
     asked = kind_of(project, run)
     if not run.start:
         return
-    # By its name or by its path, which need not be there yet.
-    named = (project.models_folder / run.start, project.location(run.start))
+    place = project.model_place(run.start)
     made = {(project.models_folder / one.name).resolve(): one for one in runs}
-    places = [place.resolve() for place in named if isinstance(place, Path)]
-    source = next((made[place] for place in places if place in made), None)
+    source = made.get(place.resolve()) if isinstance(place, Path) else None
     if source is None:
         Beginning.of(project, run)
     elif list(runs).index(source) >= list(runs).index(run):

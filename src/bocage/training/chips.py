@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,16 @@ def _look(project: Project, sample_id: str, scene_id: str, split: str, weight: f
         sample_id, scene_id, split, image, label, values.shape, tree, other, count_decided(values), digest_file(label),
         weight,
     )  # fmt: skip
+
+
+def relabelled(chip: Chip, label: NDArray[np.uint8]) -> Chip:
+    """Return what is known of a chip if its label were another one, (rows, columns) of 0, 1 or 255."""
+    return replace(
+        chip,
+        tree=int(np.count_nonzero(label == 1)),
+        other=int(np.count_nonzero(label == 0)),
+        decided=count_decided(label),
+    )
 
 
 def count_decided(label: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -14,7 +14,6 @@ from torch import nn
 from bocage.files import digest_json
 from bocage.models.segmenter import Segmenter
 from bocage.settings import RunSettings
-from bocage.training.batches import CropSource
 from bocage.training.chips import ChipStore
 from bocage.training.crops import Crops
 from bocage.training.journal import KEPT, Progress
@@ -63,9 +62,8 @@ def learn_in_rounds(
     progress: list[Progress] = []
 
     def train(one: RunSettings, filled: ChipStore | None, place: Path, inputs: str) -> nn.Module:
-        crops: CropSource = Crops(stores["train"], one, weighting)
-        if filled is not None:
-            crops = MixedCrops(Crops(stores["train"], one, weighting), Crops(filled, one, weighting))
+        annotated = Crops(stores["train"], one, weighting)
+        crops = annotated if filled is None else MixedCrops(annotated, Crops(filled, one, weighting))
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(one.seed)
             network = build()

@@ -10,7 +10,7 @@ from the same few labels differ by chance, and their mean errs less than they do
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bocage.models.segmenter import Segmenter
 from bocage.progress import track
 from bocage.settings import RunSettings
-from bocage.training.chips import Chip, ChipStore, count_decided
+from bocage.training.chips import Chip, ChipStore, relabelled
 from bocage.training.crops import Crops, WeightedCrop
 from bocage.training.evaluation import THRESHOLD, predict_chip
 from bocage.training.loss import IGNORE
@@ -59,14 +59,7 @@ class PseudoLabelledStore(ChipStore):
             open_ground = (label == IGNORE) & (filled != IGNORE)
             self.labelled += int(open_ground.sum())
             self.trees += int((open_ground & tree).sum())
-            chips.append(
-                replace(
-                    base.chips[index],
-                    tree=int(np.count_nonzero(filled == 1)),
-                    other=int(np.count_nonzero(filled == 0)),
-                    decided=count_decided(filled),
-                )
-            )
+            chips.append(relabelled(base.chips[index], filled))
         super().__init__(chips, memory=0)
 
     def read(self, index: int) -> tuple[Pixels, Pixels]:

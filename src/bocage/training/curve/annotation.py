@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bocage.training.chips import Chip, ChipStore, count_decided
+from bocage.training.chips import Chip, ChipStore, relabelled
 from bocage.training.curve.units import Unit
 from bocage.training.loss import IGNORE
 
@@ -49,14 +48,7 @@ class AnnotatedStore(ChipStore):
         return image, self._mask(index, label, row, column)
 
     def _look(self, chip: int) -> Chip:
-        whole = self._base.chips[chip]
-        label = _keep(self._base.read(chip)[1], self._units[chip], 0, 0)
-        return replace(
-            whole,
-            tree=int(np.count_nonzero(label == 1)),
-            other=int(np.count_nonzero(label == 0)),
-            decided=count_decided(label),
-        )
+        return relabelled(self._base.chips[chip], _keep(self._base.read(chip)[1], self._units[chip], 0, 0))
 
     def _mask(self, index: int, label: Pixels, row: int, column: int) -> Pixels:
         return _keep(label, self._units[self._chosen[index]], row, column)
