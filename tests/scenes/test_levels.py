@@ -11,13 +11,14 @@ import pytest
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from scipy.ndimage import binary_dilation
 
 from bocage.grid import Grid, Window
 from bocage.scenes import BANDS, Scene, open_scene, recognise
 from bocage.scenes.deliveries.image import Part
 from bocage.scenes.levels import find_level
+from bocage.scenes.stretch import IDENTITY
 from tests.scenes.rasters import noise, write_raster
 
 GRID = Grid("EPSG:3035", 2.0)
@@ -233,3 +234,21 @@ def test_reduced_resolutions_of_jpeg_2000_are_not_read(tmp_path: Path) -> None:
     with open_scene(scene, GRID, threads=2) as reader:
         assert reader.reduction == 1
         assert reader.read(reader.window).valid.all()
+
+
+@pytest.mark.parametrize(("nodata", "tag", "reduction"), [(0, "alpha", 2), (77, "alpha", 1), (77, "undefined", 2)])
+def test_overviews_that_mix_hidden_pixels_into_a_band_tagged_alpha_are_not_read(
+    tmp_path: Path, nodata: int, tag: str, reduction: int
+) -> None:
+    """GDAL knows the nodata value of such a band only where it is 0; found by the law of nodata in test_reader.py."""
+    pixels = np.full((4, 64, 64), 120, np.uint8)
+    pixels[:, np.random.default_rng(0).random((64, 64)) < 0.2] = nodata
+    path = write_raster(tmp_path / "a.tif", pixels, transform=place(0.6), nodata=nodata)
+    with rasterio.open(path, "r+") as file:
+        file.colorinterp = [*file.colorinterp[:3], ColorInterp[tag]]
+    scene = recognise(with_overviews(path, [2, 4]), GRID)
+    assert find_level(scene, GRID, INDEXES).shape == (64 // reduction, 64 // reduction)
+    with open_scene(replace(scene, stretch=IDENTITY), GRID) as reader:
+        patch = reader.read(reader.window)
+    assert patch.valid.any()
+    assert set(np.unique(patch.image[:, patch.valid])) == {120}

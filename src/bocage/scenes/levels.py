@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import rasterio
 from affine import Affine
+from rasterio.enums import ColorInterp
 
 from bocage.grid import Grid
 from bocage.scenes.deliveries.assembly import dataset_name
@@ -98,9 +99,19 @@ def _of_file(whole: Level, coarsest: float, indexes: Sequence[int]) -> Level:
         levels = _levels(file, whole.name, coarsest) if file.shape == whole.shape else []
         if not levels or any(file.overviews(index) != file.overviews(indexes[0]) for index in indexes):
             return whole
-        if not marked_by_value(file, indexes):
+        if not _averages_what_is_seen(file, indexes):
             return whole
     return Level(whole.name, *levels[-1])
+
+
+def _averages_what_is_seen(file: rasterio.DatasetReader, indexes: Sequence[int]) -> bool:
+    """Say whether the overviews of these bands leave out what the reader does.
+
+    Of a band that is tagged as alpha GDAL leaves out the pixels that are 0, whatever other nodata value the file
+    declares; and a near infrared that is written as the fourth band is often tagged so.
+    """
+    tagged = any(file.colorinterp[index - 1] == ColorInterp.alpha for index in indexes)
+    return marked_by_value(file, indexes) and not (tagged and file.nodata not in {None, 0})
 
 
 def _levels(file: rasterio.DatasetReader, name: str, coarsest: float) -> list[tuple[int, tuple[int, int]]]:
@@ -133,7 +144,7 @@ def _of_parts(image: Image, coarsest: float) -> Level | None:
             with open_plain(name) as file:
                 shape = part.height // factor, part.width // factor
                 levels = [index for index, found in _levels(file, name, factor) if found == shape]
-                own = file.nodata == image.nodata and marked_by_value(file, file.indexes)
+                own = file.nodata == image.nodata and _averages_what_is_seen(file, file.indexes)
             # The name of the overview is a connection string, of which these are the separators.
             if not levels or not own or any(mark in name for mark in "?&,"):
                 break
