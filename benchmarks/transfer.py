@@ -200,17 +200,20 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     receipt = json.loads((california / "models" / "trees" / "training.json").read_text(encoding="utf-8"))
     given = arguments.arms.split(",") if arguments.arms else list(ARMS)
     options = ["--budgets", arguments.budgets, "--orders", str(arguments.orders)]
-    prepare(folder, BASELINES[0])
-    train = ["--no-train"] if arguments.no_train else []
-    figures = measure(folder, [*options, "--arms", ",".join(given), *train], pretrains=False)
-    result: dict[str, Any] = {name: figures[name] for name in ("table", "verdicts", "missing") if name in figures}
+    look = ["--no-train"]
+    if not arguments.no_train:
+        prepare(folder, BASELINES[0])
+        measure(folder, [*options, "--arms", ",".join(given)], pretrains=False)
     # Who has trained twice is compared with a U-Net that has, too.
-    again = [name for name in given if AGAIN in ARMS[name]]
+    again, beside = [name for name in given if AGAIN in ARMS[name]], {}
     if BASELINES[1] in again and len(again) > 1:
         prepare(folder, BASELINES[1])
-        twice = measure(folder, [*options, "--arms", ",".join(again), "--no-train"], pretrains=False)
-        result["verdicts_beside_unet_self_trained"] = twice["verdicts"]
-        prepare(folder, BASELINES[0])
+        twice = measure(folder, [*options, "--arms", ",".join(again), *look], pretrains=False)
+        beside = {"verdicts_beside_unet_self_trained": twice["verdicts"]}
+    # Last, so that the page in the folder is that of all arms.
+    prepare(folder, BASELINES[0])
+    figures = measure(folder, [*options, "--arms", ",".join(given), *look], pretrains=False)
+    result = {name: figures[name] for name in ("table", "verdicts", "missing") if name in figures} | beside
     return {"rival_ratio": _ratio(result["table"]), "california_iou": receipt["figures"]["test"]["iou"], **result}
 
 
