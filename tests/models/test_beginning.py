@@ -194,7 +194,10 @@ def test_a_model_that_is_missing_or_damaged_is_named(elsewhere: Project, tmp_pat
 def test_weights_of_another_version_are_refused(elsewhere: Project, tmp_path: Path) -> None:
     found = Beginning.of(elsewhere, short_run(start="trees"))
     assert found is not None
-    cut = Beginning(found.name, found.description, found.digest, dict(list(found.tensors.items())[1:]))
+    # Tensors come in any order, and torch does without the counters of a normalisation: so a weight is named.
+    others = {name: tensor for name, tensor in found.tensors.items() if name != "decoder.head.weight"}
+    assert len(others) == len(found.tensors) - 1
+    cut = Beginning(found.name, found.description, found.digest, others)
     with pytest.raises(ModelError, match="the weights of trees do not fit this version") as caught:
         cut.load_into(build_network(LITE0, pretrained=False))
     assert "train that model again" in caught.value.mend
